@@ -1,0 +1,81 @@
+/** What the panel asks of the extension, and what the extension tells the panel. */
+
+import type {
+  HeadRef,
+  InspectionSummary,
+  Overview,
+  Progress,
+  Row,
+  RowRef,
+  Structure,
+  TokenDetail,
+  TokenStats,
+  VariantChoice,
+  VariantInfo,
+} from './inspection';
+
+/** The head and token that editor, hovers and panel show together. */
+export interface Selection extends HeadRef {
+  /** The token under the cursor or the pinned one; undefined before the first. */
+  readonly token: number | undefined;
+  readonly pinned: boolean;
+}
+
+/** Everything the panel shows that is not fetched on demand. */
+export interface PanelState {
+  readonly inspection: InspectionSummary | undefined;
+  readonly documentName: string | undefined;
+  readonly running: Progress | undefined;
+  /** The first token made stale by an edit; undefined when the inspection matches the document. */
+  readonly staleFrom: number | undefined;
+  /** A sentence about what went wrong last; undefined when nothing did. */
+  readonly problem: string | undefined;
+  readonly variants: readonly VariantInfo[];
+  readonly variant: VariantChoice;
+  readonly selection: Selection;
+  readonly topKeys: number;
+}
+
+/** A token's text with its neighbourhood, for labels. */
+export interface TokenText {
+  readonly token: number;
+  readonly text: string;
+  /** Line in the document, counted from 1. */
+  readonly line: number;
+}
+
+/** Commands the panel's buttons run; each is also in the command palette. */
+export type PanelCommand =
+  | 'inspectDocument'
+  | 'inspectSelection'
+  | 'chooseModel'
+  | 'chooseVariant'
+  | 'cancel'
+  | 'compareLayers'
+  | 'clear'
+  | 'restartEngine'
+  | 'showLog'
+  | 'openExample';
+
+/** Panel to extension. */
+export interface HostApi {
+  state(): Promise<PanelState>;
+  run(command: PanelCommand): Promise<void>;
+  /** Chooses head or token; unpinned selections follow the cursor again. */
+  select(selection: Selection): Promise<void>;
+  setVariant(choice: VariantChoice): Promise<void>;
+  /** Moves the editor to a token. */
+  reveal(token: number): Promise<void>;
+  overview(): Promise<Overview>;
+  stats(head: HeadRef): Promise<TokenStats>;
+  /** Rows with a profile of `profile` cells. */
+  rows(rows: readonly RowRef[], profile: number): Promise<readonly Row[]>;
+  structure(row: RowRef | undefined): Promise<Structure>;
+  tokenDetail(token: number): Promise<TokenDetail>;
+  texts(tokens: readonly number[]): Promise<readonly TokenText[]>;
+}
+
+/** Extension to panel. */
+export interface PanelApi {
+  stateChanged(state: PanelState): void;
+}
