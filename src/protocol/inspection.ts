@@ -189,10 +189,36 @@ export type ParamValue = number | boolean | string;
 
 /** One parameter of a variant: settings, panel controls, CLI help and docs derive from it. */
 export type ParamSpec =
-  | { readonly type: 'integer'; readonly default: number; readonly min: number; readonly max: number; readonly help: string }
-  | { readonly type: 'number'; readonly default: number; readonly min: number; readonly max: number; readonly help: string }
+  | {
+      readonly type: 'integer';
+      readonly default: number;
+      readonly min: number;
+      readonly max: number;
+      readonly help: string;
+    }
+  | {
+      readonly type: 'number';
+      readonly default: number;
+      readonly min: number;
+      readonly max: number;
+      readonly help: string;
+    }
+  | {
+      /** A number of tokens, or one of the words that name a unit of the text. */
+      readonly type: 'size';
+      readonly default: number | string;
+      readonly min: number;
+      readonly max: number;
+      readonly words: readonly string[];
+      readonly help: string;
+    }
   | { readonly type: 'boolean'; readonly default: boolean; readonly help: string }
-  | { readonly type: 'choice'; readonly default: string; readonly choices: readonly string[]; readonly help: string };
+  | {
+      readonly type: 'choice';
+      readonly default: string;
+      readonly choices: readonly string[];
+      readonly help: string;
+    };
 
 /** What a variant is, as a reader meets it. */
 export interface VariantInfo {

@@ -1,0 +1,57 @@
+/** Which keys a block of queries may touch: sorted disjoint ranges, laid out in whole tiles. */
+
+import { TILE } from './mixer';
+
+/** The position that stands for "no key": later than every token. */
+export const NOWHERE = 2 ** 30;
+
+/** Flat half-open pairs: start, end, start, end … */
+export type Ranges = readonly number[];
+
+/** Cuts ranges to `0 … limit`, sorts them and joins those that touch. */
+export function ranges(limit: number, ...pairs: readonly (readonly [number, number])[]): number[] {
+  const cut = pairs
+    .map(([start, end]): [number, number] => [Math.max(0, start), Math.min(limit, end)])
+    .filter(([start, end]) => start < end)
+    .sort((a, b) => a[0] - b[0]);
+  const joined: number[] = [];
+  for (const [start, end] of cut) {
+    const last = joined.at(-1);
+    if (last !== undefined && start <= last) joined[joined.length - 1] = Math.max(last, end);
+    else joined.push(start, end);
+  }
+  return joined;
+}
+
+export function rangesLength(flat: Ranges): number {
+  let total = 0;
+  for (let at = 0; at < flat.length; at += 2) total += flat[at + 1]! - flat[at]!;
+  return total;
+}
+
+/** Keys as a graph takes them. */
+export interface KeyIndex {
+  /** How many are real; the rest pad the last tile. */
+  readonly count: number;
+  /** `[K]` rows of the key array. */
+  readonly rows: Int32Array;
+  /** `[K]` positions as float32, exact up to 2^24; `NOWHERE` for padding. */
+  readonly positions: Float32Array;
+}
+
+/** `K` is the number of keys rounded up to whole tiles. */
+export function keyIndex(flat: Ranges): KeyIndex {
+  const count = rangesLength(flat);
+  const length = Math.max(TILE, Math.ceil(count / TILE) * TILE);
+  const rows = new Int32Array(length);
+  const positions = new Float32Array(length).fill(NOWHERE);
+  let at = 0;
+  for (let pair = 0; pair < flat.length; pair += 2) {
+    for (let position = flat[pair]!; position < flat[pair + 1]!; position++) {
+      rows[at] = position;
+      positions[at] = position;
+      at += 1;
+    }
+  }
+  return { count, rows, positions };
+}

@@ -1,0 +1,145 @@
+/**
+ * The contract of every variant: `plan` decides over a layer's queries and keys, `attend` computes a
+ * block of outputs, `rows` says exactly what a query looked at.
+ *
+ * Letters: `H` query heads, `G` key-value heads (`H` is a multiple), `N` tokens, `P` = `N` rounded up
+ * to a multiple of `TILE`, `D` width of q and k, `E` width of v, `B` queries of a block.
+ */
+
+import type { VariantInfo } from '../../../protocol/inspection';
+import type { Executor } from '../../onnx/graph';
+import { floats, type FloatTensor } from '../../onnx/tensor';
+import { type Params, type ParamSpecs, resolveParams } from './params';
+
+/** Arrays over tokens are padded with zeros to a multiple of this. */
+export const TILE = 64;
+
+export type TextUnit = 'word' | 'sentence' | 'paragraph';
+
+/** What a mixer works on: one layer of one document. */
+export interface Layer {
+  /** `N` */
+  readonly tokens: number;
+  /** `[H, P, D]` */
+  readonly q: FloatTensor;
+  /** `[G, P, D]` */
+  readonly k: FloatTensor;
+  /** `[G, P, E]` */
+  readonly v: FloatTensor;
+  readonly executor: Executor;
+  /** The unit index of every token, `[N]`, non-decreasing from 0; undefined where there is no text. */
+  readonly units: ((unit: TextUnit) => Int32Array) | undefined;
+}
+
+/** Queries `start … end - 1`. */
+export interface Block {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Statistics of the rows of a block, each `[H, B]`; as in the protocol's `StatName`. */
+export interface BlockStats {
+  readonly entropy: Float32Array;
+  readonly span: Float32Array;
+  readonly sink: Float32Array;
+  readonly peak: Float32Array;
+}
+
+export interface Attended {
+  /** `[H, B, E]` */
+  readonly y: Float32Array;
+  readonly stats: BlockStats;
+}
+
+/** Row `i` of `M` for one head, over the keys the variant admits. */
+export interface MixerRow {
+  /** Ascending positions. */
+  readonly keys: Int32Array;
+  readonly weights: Float32Array;
+}
+
+/** A set of positions in a plan; `parent` indexes the list it stands in, before this node, or is -1. */
+export interface PlanNode {
+  readonly parent: number;
+  readonly kind: string;
+  readonly label: string;
+  /** Flat half-open pairs: start, end, start, end … */
+  readonly ranges: Int32Array;
+}
+
+/** A variant with its parameters and its plan for one layer. */
+export interface Mixer {
+  /** How many (query, key) pairs a block costs, for progress. */
+  cost(block: Block): number;
+  attend(block: Block): Promise<Attended>;
+  row(head: number, query: number): Promise<MixerRow>;
+  /** What the plan decided, as sets of positions; some plans have a window of their own a query. */
+  structure(query: number | undefined): readonly PlanNode[];
+}
+
+/** The numbers of a variant, by plain loops: what the graph is held against. */
+export interface ReferenceInputs {
+  readonly heads: number;
+  readonly tokens: number;
+  /** `q.k * scale` for head, query, key. */
+  score(head: number, i: number, j: number): number;
+  /** `[H, N, D]`, keys and values already repeated for each query head. */
+  readonly q: Float32Array;
+  readonly k: Float32Array;
+  readonly width: number;
+  readonly scale: number;
+  readonly units: Layer['units'];
+}
+
+/** `M` as `[H, N, N]`. */
+export type Reference<P> = (inputs: ReferenceInputs, params: P) => Float64Array;
+
+/** A variant as it stands in the list. */
+export interface Variant {
+  readonly info: VariantInfo;
+  /** Checks the parameters and plans. @throws Problem for a parameter it does not take. */
+  open(layer: Layer, given: Readonly<Record<string, unknown>>): Promise<Mixer>;
+  reference(inputs: ReferenceInputs, given: Readonly<Record<string, unknown>>): Float64Array;
+  /** Whether rows are distributions: non-negative with sum 1. */
+  readonly distribution: boolean;
+}
+
+export interface Definition<S extends ParamSpecs> extends Omit<VariantInfo, 'params'> {
+  readonly params: S;
+  readonly distribution?: boolean;
+  open(layer: Layer, params: Params<S>): Promise<Mixer> | Mixer;
+  readonly reference: Reference<Params<S>>;
+}
+
+export function variant<S extends ParamSpecs>(definition: Definition<S>): Variant {
+  const { open, reference, distribution = true, ...info } = definition;
+  return {
+    info,
+    distribution,
+    open: async (layer, given) => open(layer, resolveParams(info.id, info.params, given)),
+    reference: (inputs, given) => reference(inputs, resolveParams(info.id, info.params, given)),
+  };
+}
+
+/** `N` rounded up to whole tiles. */
+export function paddedLength(tokens: number): number {
+  return Math.ceil(tokens / TILE) * TILE;
+}
+
+/** The factor on `q.k`, with 0 standing for the usual one. */
+export function scaleOf(given: number, width: number): number {
+  return given === 0 ? 1 / Math.sqrt(width) : given;
+}
+
+/** Rows `indices` of each head of `x [H, P, D]`, as `[H, indices.length, D]`. */
+export function takeRows(x: FloatTensor, indices: ArrayLike<number>): FloatTensor {
+  const [heads, stride, width] = x.shape as [number, number, number];
+  const rows = floats([heads, indices.length, width]);
+  for (let head = 0; head < heads; head++) {
+    for (let row = 0; row < indices.length; row++) {
+      const from = (head * stride + indices[row]!) * width;
+      rows.data.set(x.data.subarray(from, from + width), (head * indices.length + row) * width);
+    }
+  }
+  return rows;
+}

@@ -1,0 +1,157 @@
+/**
+ * The one softmax of the product: a block of queries over a set of gathered keys, with the exact
+ * statistics of every row, computed in the graph. Nothing larger than `[S, G, B, K]` exists.
+ *
+ * Letters: `S` key-value streams, `G` query heads on each, `B` queries, `K` gathered keys in whole
+ * tiles, `D` and `E` widths of keys and values.
+ */
+
+import { SINK_TOKENS, SPAN_MASS } from '../../../protocol/inspection';
+import { GraphBuilder } from '../../onnx/builder';
+import type { Executor, Feeds, Program, Value } from '../../onnx/graph';
+import { floats, type FloatTensor, integers } from '../../onnx/tensor';
+import { type KeyIndex, NOWHERE } from './keys';
+import { type BlockStats, TILE } from './mixer';
+import { rowStatistics } from './rowStatisticsGraph';
+import { symmetricSpans } from './symmetricSpan';
+
+/** Scores of keys that a query may not see; finite, so that products with weight 0 stay 0. */
+const HIDDEN = -1e30;
+
+/** The positions and labels a rule is written over, shaped to broadcast to `[B, K]`. */
+export interface RuleTerms {
+  /** `[B, 1]` query positions, float32. */
+  readonly i: Value;
+  /** `[1, K]` key positions, float32. */
+  readonly j: Value;
+  /** A label of tokens: `[B, 1]` at the queries and `[1, K]` at the keys. */
+  label(name: string): { readonly i: Value; readonly j: Value };
+}
+
+/** Which keys a query sees, beyond causality. */
+export interface Rule {
+  /** Names the rule and its constants: equal keys mean equal graphs. */
+  readonly key: string;
+  /** A bool that broadcasts to `[B, K]`. */
+  admits(g: GraphBuilder, terms: RuleTerms): Value;
+}
+
+export interface SoftmaxCall {
+  readonly executor: Executor;
+  /** `[S, G, B, D]` */
+  readonly q: FloatTensor;
+  /** `[S, P, D]` */
+  readonly k: FloatTensor;
+  /** `[S, P, E]` */
+  readonly v: FloatTensor;
+  readonly scale: number;
+  readonly causal: boolean;
+  /** `[B]` positions of the queries. */
+  readonly queries: Float32Array;
+  readonly keys: KeyIndex;
+  readonly rule?: Rule;
+  /** Labels of the tokens, each at the queries `[B]` and at the gathered keys `[K]`. */
+  readonly labels?: Readonly<Record<string, { readonly queries: Float32Array; readonly keys: Float32Array }>>;
+  /** Set when a query may see no key at all; its row is then 0. */
+  readonly mayBeEmpty?: boolean;
+  /** Mass the span holds; 0.9 unless the rows are a part of a larger mixture. */
+  readonly spanMass?: number;
+}
+
+/** `y [S * G, B, E]` and the statistics of its rows, each `[S * G, B]`. */
+export async function softmaxAttend(call: SoftmaxCall): Promise<{ y: Float32Array; stats: BlockStats }> {
+  const results = await call.executor.run(program(call, 'outputs'), feeds(call));
+  const array = (name: string) => results[name]!.data as Float32Array;
+  const { queries } = call;
+  const first = call.causal
+    ? array('spanStart')
+    : symmetricSpans(array('weights'), queries, call.keys, call.spanMass ?? SPAN_MASS);
+  const span = call.causal ? first.map((start, row) => queries[row % queries.length]! - start + 1) : first;
+  return {
+    y: array('y'),
+    stats: { entropy: array('entropy'), span, sink: array('sink'), peak: array('peak') },
+  };
+}
+
+/** The weights themselves, `[S * G, B, K]`. */
+export async function softmaxWeights(call: SoftmaxCall): Promise<Float32Array> {
+  const results = await call.executor.run(program(call, 'weights'), feeds(call));
+  return results['weights']!.data as Float32Array;
+}
+
+function feeds(call: SoftmaxCall): Feeds {
+  const labels = Object.entries(call.labels ?? {}).flatMap(([name, { queries, keys }]) => [
+    [`${name}_i`, floats([queries.length], queries)],
+    [`${name}_j`, floats([keys.length], keys)],
+  ]);
+  return {
+    q: call.q,
+    k: call.k,
+    v: call.v,
+    scale: floats([], Float32Array.of(call.scale)),
+    spanMass: floats([], Float32Array.of(call.spanMass ?? SPAN_MASS)),
+    i: floats([call.queries.length], call.queries),
+    j: floats([call.keys.positions.length], call.keys.positions),
+    rows: integers([call.keys.rows.length], call.keys.rows),
+    ...Object.fromEntries(labels),
+  };
+}
+
+function program(call: SoftmaxCall, want: 'outputs' | 'weights'): Program {
+  const [streams, group, , width] = call.q.shape as [number, number, number, number];
+  const labels = Object.keys(call.labels ?? {});
+  const { causal, rule, mayBeEmpty = false } = call;
+  const key = ['softmax', want, streams, group, width, causal, mayBeEmpty, rule?.key, ...labels].join('/');
+  return {
+    key,
+    build() {
+      const g = new GraphBuilder(key);
+      const q = g.input('q', 'float32', [streams, group, 'B', width]);
+      const k = g.input('k', 'float32', [streams, 'P', width]);
+      const v = g.input('v', 'float32', [streams, 'P', 'E']);
+      const scale = g.input('scale', 'float32', []);
+      const spanMass = g.input('spanMass', 'float32', []);
+      const i = g.reshape(g.input('i', 'float32', ['B']), ['B', 1]);
+      const positions = g.input('j', 'float32', ['K']);
+      const j = g.reshape(positions, [1, 'K']);
+      const rows = g.input('rows', 'int32', ['K']);
+      const terms: RuleTerms = { i, j, label: name => labelled.get(name)! };
+      const labelled = new Map(
+        labels.map(name => [
+          name,
+          {
+            i: g.reshape(g.input(`${name}_i`, 'float32', ['B']), ['B', 1]),
+            j: g.reshape(g.input(`${name}_j`, 'float32', ['K']), [1, 'K']),
+          },
+        ]),
+      );
+
+      const gathered = g.gather(k, rows, 1);
+      const keys = g.reshape(g.transpose(gathered, 0, 2, 1), [streams, 1, width, 'K']);
+      const scores = g.matMul(g.mul(q, scale), keys);
+      const inReach = causal ? g.lessOrEqual(j, i) : g.less(j, NOWHERE);
+      const allowed = rule === undefined ? inReach : g.and(inReach, rule.admits(g, terms));
+      const masked = g.where(allowed, scores, HIDDEN);
+      const softmax = g.softmax(masked);
+      const weights = mayBeEmpty ? g.mul(softmax, g.cast(allowed, 'float32')) : softmax;
+      if (want === 'weights' || !causal) g.output('weights', weights);
+      if (want === 'weights') return g.build();
+
+      const values = g.reshape(g.gather(v, rows, 1), [streams, 1, 'K', 'E']);
+      g.output('y', g.matMul(weights, values));
+      const stats = rowStatistics(g, {
+        weights,
+        masked,
+        positions,
+        spanMass,
+        sinkTokens: SINK_TOKENS,
+        tile: TILE,
+      });
+      g.output('entropy', stats.entropy);
+      g.output('sink', stats.sink);
+      g.output('peak', stats.peak);
+      if (causal) g.output('spanStart', stats.spanStart());
+      return g.build();
+    },
+  };
+}

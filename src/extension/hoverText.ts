@@ -1,0 +1,93 @@
+/** What a hover says of a token, as Markdown. */
+
+import type { InspectionSummary, Row, TokenDetail } from '../protocol/inspection';
+import type { Selection } from '../protocol/panel';
+import { code, codeCell, commandLink, count, figure, percent, plain, shorten } from './markdown';
+import { describeChoice } from './parameters';
+
+/** Commands a hover may run. */
+export const HOVER_COMMANDS = [
+  'longsight.pinTokenAt',
+  'longsight.unpinToken',
+  'longsight.revealInPanel',
+  'longsight.inspectAgain',
+] as const;
+
+export interface HoverContent {
+  /** The document's URI, for the links. */
+  readonly document: string;
+  readonly token: number;
+  readonly summary: InspectionSummary;
+  readonly selection: Selection;
+  readonly staleFrom: number | undefined;
+  readonly detail: TokenDetail;
+  /** The token's row of the selected head; undefined while its layer is not computed. */
+  readonly row: Row | undefined;
+  /** The document's text under a token. */
+  readonly textOf: (token: number) => string;
+}
+
+/** How many attended tokens a hover lists. */
+export const HOVER_KEYS = 8;
+const PREDICTIONS = 5;
+const TEXT_LIMIT = 32;
+
+export function hoverText(content: HoverContent): string {
+  const { detail, row } = content;
+  const blocks = [heading(content), lossLine(detail)];
+  if (content.staleFrom !== undefined && content.token >= content.staleFrom) {
+    blocks.push(
+      `The text changed at or before this token, so these figures are those of the earlier text. ${commandLink('Inspect again', 'longsight.inspectAgain', content.document)}`,
+    );
+  }
+  blocks.push(row === undefined ? notYet(content.selection) : rowBlock(row, content));
+  if (detail.path.length > 0) blocks.push(`Segment: ${detail.path.map(name => plain(shorten(name, 48))).join(' › ')}`);
+  blocks.push(links(content));
+  return blocks.filter(block => block !== '').join('\n\n');
+}
+
+function heading({ detail, summary, token }: HoverContent): string {
+  const text = code(shorten(detail.text, TEXT_LIMIT));
+  const piece = code(shorten(detail.piece, TEXT_LIMIT));
+  return `**Token ${count(token)}** of ${count(summary.tokens)}: ${text} · entry ${piece} · id ${detail.id}`;
+}
+
+function lossLine({ loss, predictions }: TokenDetail): string {
+  if (loss === undefined) return 'The first token has nothing before it, so no loss and no prediction.';
+  const parts = [`Loss ${figure(loss, 3)} nats (probability ${percent(Math.exp(-loss))})`];
+  if (predictions.length > 0) {
+    const listed = predictions
+      .slice(0, PREDICTIONS)
+      .map(entry => `${code(shorten(entry.text, TEXT_LIMIT))} ${percent(Math.exp(entry.logProbability))}`);
+    parts.push(`the model expected ${listed.join(', ')}`);
+  }
+  return `${parts.join('; ')}.`;
+}
+
+function notYet({ layer, head }: Selection): string {
+  return `Layer ${layer}, head ${head} is not computed yet; its row appears as the run goes on.`;
+}
+
+function rowBlock(row: Row, { summary, textOf }: HoverContent): string {
+  const lines = [
+    `**Layer ${row.layer}, head ${row.head}**, ${plain(describeChoice(summary.variant))}: span ${count(row.span)} tokens · entropy ${figure(row.entropy, 2)} nats · sink ${percent(row.sink)} · ${count(row.admitted)} keys admitted`,
+  ];
+  if (!row.distribution) lines.push('This row is signed; weights do not sum to 1.');
+  const keys = row.keys.slice(0, HOVER_KEYS);
+  if (keys.length === 0) return [...lines, 'The variant admitted no key here.'].join('\n\n');
+  const table = keys.map(key => {
+    const weight = row.distribution ? percent(key.weight) : figure(key.weight, 4);
+    return `| ${codeCell(shorten(textOf(key.index), TEXT_LIMIT))} | ${count(key.index)} | ${count(row.token - key.index)} | ${weight} |`;
+  });
+  return [...lines, ['| attended | token | back | weight |', '|:--|--:|--:|--:|', ...table].join('\n')].join('\n\n');
+}
+
+function links({ document, token, selection }: HoverContent): string {
+  const pinnedHere = selection.pinned && selection.token === token;
+  return [
+    pinnedHere
+      ? commandLink('Unpin', 'longsight.unpinToken')
+      : commandLink('Pin this token', 'longsight.pinTokenAt', document, token),
+    commandLink('Show in the panel', 'longsight.revealInPanel', document, token),
+  ].join(' · ');
+}

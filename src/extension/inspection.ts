@@ -1,0 +1,120 @@
+/** One inspection of one document: what the engine said of it and where it lies in the editor. */
+
+import { basename } from 'node:path';
+import type { InspectionSummary, TokenTable } from '../protocol/inspection';
+import type { Selection } from '../protocol/panel';
+import { applyEdits, type Edit, type Placement } from './staleness';
+import { firstTouching, tokenAt, tokenOver } from './tokens';
+
+/** The stretch of a document that is inspected, in characters of the document. */
+export interface InspectedText {
+  /** The document's URI. */
+  readonly document: string;
+  readonly text: string;
+  readonly base: number;
+  /** False for a selection. */
+  readonly whole: boolean;
+}
+
+export class Inspection {
+  /** The engine's name for it; a new one every run. */
+  readonly id: string;
+  readonly document: string;
+  /** As it was inspected. */
+  readonly text: string;
+  readonly tokens: TokenTable;
+  selection: Selection;
+  /** Of the run so far; replaced when it ends. */
+  summary: InspectionSummary;
+  /** Per-token loss in nats, `[N]`; undefined until the run has ended. */
+  losses: Float32Array | undefined;
+  done = false;
+  /** False while the head shown is one that we picked. */
+  headChosen = false;
+  private placement: Placement;
+
+  constructor(source: InspectedText, summary: InspectionSummary, tokens: TokenTable) {
+    this.id = summary.id;
+    this.document = source.document;
+    this.text = source.text;
+    this.tokens = tokens;
+    this.summary = summary;
+    this.selection = { layer: summary.layers - 1, head: 0, token: undefined, pinned: false };
+    this.placement = {
+      base: source.base,
+      length: source.text.length,
+      whole: source.whole,
+      changedAt: undefined,
+    };
+  }
+
+  /** The file's name. */
+  get name(): string {
+    return basename(decodeURIComponent(this.document));
+  }
+
+  get whole(): boolean {
+    return this.placement.whole;
+  }
+
+  /** The first token made stale by an edit; undefined while the inspection matches the document. */
+  get staleFrom(): number | undefined {
+    const { changedAt } = this.placement;
+    return changedAt === undefined ? undefined : firstTouching(this.tokens, changedAt);
+  }
+
+  isStale(token: number): boolean {
+    const from = this.staleFrom;
+    return from !== undefined && token >= from;
+  }
+
+  edited(edits: readonly Edit[]): void {
+    this.placement = applyEdits(this.placement, edits);
+  }
+
+  /** The token at a character of the document, or the last one before it; undefined outside the text. */
+  tokenNear(offset: number): number | undefined {
+    const inside = offset - this.placement.base;
+    return inside < 0 || inside > this.text.length ? undefined : tokenAt(this.tokens, inside);
+  }
+
+  /** The token that covers a character of the document. */
+  tokenOver(offset: number): number | undefined {
+    const inside = offset - this.placement.base;
+    return inside < 0 ? undefined : tokenOver(this.tokens, inside);
+  }
+
+  /** Characters of the document that a token covers: start, end. */
+  rangeOf(token: number): readonly [number, number] {
+    const { base } = this.placement;
+    return [base + this.tokens.starts[token]!, base + this.tokens.ends[token]!];
+  }
+
+  /** The inspected text under a token. */
+  textOf(token: number): string {
+    return this.text.slice(this.tokens.starts[token], this.tokens.ends[token]);
+  }
+
+  has(token: number): boolean {
+    return token >= 0 && token < this.tokens.ids.length;
+  }
+
+  /** Goes on with the head and pinned token of an earlier inspection, where they still exist. */
+  resume(before: Inspection | undefined): void {
+    if (before === undefined) return;
+    const { layer, head, token, pinned } = before.selection;
+    if (before.headChosen && layer < this.summary.layers && head < this.summary.heads) {
+      this.selection = { ...this.selection, layer, head };
+      this.headChosen = true;
+    }
+    if (pinned && token !== undefined && this.has(token)) this.selection = { ...this.selection, token, pinned };
+  }
+
+  /** Moves the head, wrapping around at the model's ends. */
+  step(part: 'layer' | 'head', by: number): void {
+    const limit = part === 'layer' ? this.summary.layers : this.summary.heads;
+    const next = (this.selection[part] + by + limit) % limit;
+    this.headChosen = true;
+    this.selection = { ...this.selection, [part]: next };
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * What the panel may ask: every message from it is checked here before anything acts on it. A page is
+ * never trusted with more than these calls and these argument shapes.
+ */
+
+import * as v from 'valibot';
+import type { HostApi, PanelCommand } from '../protocol/panel';
+import { Problem } from '../protocol/problem';
+
+const index = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 31 - 1));
+const head = v.object({ layer: index, head: index });
+const row = v.object({ layer: index, head: index, token: index });
+
+// Messages travel as JSON, which writes a missing list entry as null and drops missing properties.
+const selection = v.object({
+  layer: index,
+  head: index,
+  token: v.pipe(
+    v.nullish(index),
+    v.transform(value => value ?? undefined),
+  ),
+  pinned: v.boolean(),
+});
+
+const PANEL_COMMANDS = [
+  'inspectDocument',
+  'inspectSelection',
+  'chooseModel',
+  'chooseVariant',
+  'cancel',
+  'compareLayers',
+  'clear',
+  'restartEngine',
+  'showLog',
+  'openExample',
+] as const satisfies readonly PanelCommand[];
+
+const variant = v.object({
+  id: v.pipe(v.string(), v.maxLength(100)),
+  params: v.record(v.string(), v.union([v.number(), v.boolean(), v.string()])),
+});
+
+/** Rows and texts asked in one call, at most. */
+const MANY = 20_000;
+
+/** The argument lists of `HostApi`; a method without an entry here does not compile. */
+const ARGUMENTS = {
+  state: v.strictTuple([]),
+  run: v.strictTuple([v.picklist(PANEL_COMMANDS)]),
+  select: v.strictTuple([selection]),
+  setVariant: v.strictTuple([variant]),
+  reveal: v.strictTuple([index]),
+  overview: v.strictTuple([]),
+  stats: v.strictTuple([head]),
+  rows: v.strictTuple([
+    v.pipe(v.array(row), v.maxLength(MANY)),
+    v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(16_384)),
+  ]),
+  structure: v.pipe(
+    v.array(v.unknown()),
+    v.maxLength(1),
+    v.transform(list => [list[0] ?? undefined]),
+    v.strictTuple([v.optional(row)]),
+  ),
+  tokenDetail: v.strictTuple([index]),
+  texts: v.strictTuple([v.pipe(v.array(index), v.maxLength(MANY))]),
+} as const satisfies Record<keyof HostApi, v.GenericSchema<unknown, readonly unknown[]>>;
+
+const REQUEST = v.object({ t: v.literal('q'), i: v.optional(v.string()), m: v.string(), a: v.array(v.unknown()) });
+
+/** A checked call of the panel, as `birpc` carries it. */
+export interface PanelRequest {
+  readonly t: 'q';
+  readonly i?: string;
+  readonly m: keyof HostApi;
+  readonly a: readonly unknown[];
+}
+
+export type ReadMessage =
+  | { readonly ok: true; readonly request: PanelRequest }
+  | { readonly ok: false; readonly id: string | undefined; readonly problem: Problem };
+
+function isMethod(name: string): name is keyof HostApi {
+  return Object.hasOwn(ARGUMENTS, name);
+}
+
+/** Reads a message from the panel; a wrong one keeps its id, so that it can be answered. */
+export function readMessage(message: unknown): ReadMessage {
+  const envelope = v.safeParse(REQUEST, message);
+  if (!envelope.success) {
+    return { ok: false, id: undefined, problem: new Problem('The panel sent a message that is no call; reload the window.') };
+  }
+  const { i, m, a } = envelope.output;
+  if (!isMethod(m)) {
+    return { ok: false, id: i, problem: new Problem(`The panel asked for "${m}", which the extension does not offer.`) };
+  }
+  const args = v.safeParse(ARGUMENTS[m] as v.GenericSchema<unknown, readonly unknown[]>, a);
+  if (!args.success) {
+    const issue = args.issues[0];
+    const where = v.getDotPath(issue) ?? 'arguments';
+    return { ok: false, id: i, problem: new Problem(`The panel called "${m}" wrongly at ${where}: ${issue.message}.`) };
+  }
+  return { ok: true, request: { t: 'q', m, a: args.output, ...(i === undefined ? {} : { i }) } };
+}

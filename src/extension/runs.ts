@@ -1,0 +1,175 @@
+/** Runs an inspection from the document's text to the first selected head, with progress and cancel. */
+
+import * as vscode from 'vscode';
+import type { InspectRequest } from '../protocol/engine';
+import type { InspectionSummary, VariantInfo } from '../protocol/inspection';
+import { Cancelled, Problem } from '../protocol/problem';
+import type { Choices } from './choices';
+import { checkLength, checkText } from './documentText';
+import type { EngineClient } from './engineClient';
+import { firstHead } from './firstHead';
+import { Inspection, type InspectedText } from './inspection';
+import type { Inspections } from './inspections';
+import { notify, problemOf, remedied, Remediable } from './notifications';
+import type { SettingsStore } from './settings';
+import { showProgress } from './progressNotice';
+import { checkChoice } from './parameters';
+
+export interface RunParts {
+  readonly engine: EngineClient;
+  readonly settings: SettingsStore;
+  readonly choices: Choices;
+  readonly inspections: Inspections;
+  readonly log: vscode.LogOutputChannel;
+}
+
+export class Runs {
+  /** What the engine offers, known once it has run. */
+  variants: readonly VariantInfo[] = [];
+  private readonly parts: RunParts;
+  private serial = 0;
+
+  constructor(parts: RunParts) {
+    this.parts = parts;
+  }
+
+  /** The engine's variants; starts the engine the first time. */
+  async loadVariants(): Promise<readonly VariantInfo[]> {
+    if (this.variants.length === 0) this.variants = (await this.parts.engine.info()).variants;
+    return this.variants;
+  }
+
+  /**
+   * Inspects a document or one stretch of it. A run of the same document that is still going is
+   * cancelled. Problems are shown, not thrown; answers undefined after one and after a cancellation.
+   */
+  async inspect(document: vscode.TextDocument, range?: vscode.Range): Promise<Inspection | undefined> {
+    const { inspections, log } = this.parts;
+    const key = document.uri.toString();
+    await this.cancel(key);
+    const id = `${key}#${++this.serial}`;
+    // Claimed before the first wait, so that a second command cancels this run instead of joining it.
+    inspections.update(key, { running: { id, fraction: 0, phase: 'Reading the document' }, problem: undefined });
+    try {
+      const inspection = await this.run(id, document, range);
+      if (this.owns(key, id)) inspections.update(key, { running: undefined });
+      return inspection;
+    } catch (error) {
+      if (this.owns(key, id)) {
+        const { inspection } = inspections.of(key);
+        const partial = inspection !== undefined && inspection.id === id;
+        inspections.update(key, {
+          running: undefined,
+          problem: problemOf(error),
+          ...(partial ? { inspection: undefined } : {}),
+        });
+      }
+      notify(error, log);
+      return undefined;
+    }
+  }
+
+  /** Stops the run of a document, if there is one. */
+  async cancel(document: string): Promise<boolean> {
+    const { inspections, engine } = this.parts;
+    const { running, inspection } = inspections.of(document);
+    if (running === undefined) return false;
+    const partial = inspection !== undefined && inspection.id === running.id;
+    inspections.update(document, { running: undefined, ...(partial ? { inspection: undefined } : {}) });
+    await engine.cancel(running.id);
+    return true;
+  }
+
+  private owns(document: string, id: string): boolean {
+    return this.parts.inspections.of(document).running?.id === id;
+  }
+
+  private async run(id: string, document: vscode.TextDocument, range: vscode.Range | undefined): Promise<Inspection> {
+    const { inspections, engine, log } = this.parts;
+    const source = await remedied(['openExample'], () => readText(document, range));
+    const request = await this.request(id, source);
+    if (!this.owns(source.document, id)) throw new Cancelled();
+    log.info(`Inspecting ${source.document}: ${source.text.length} characters, ${request.model}, ${request.variant.id}.`);
+    let opened: Promise<Inspection> | undefined;
+    const open = (summary: InspectionSummary): Promise<Inspection> => (opened ??= this.open(source, summary));
+    const started = engine.started.on(summary => {
+      // A failure here comes again, to be reported, when the run ends.
+      if (summary.id === id) open(summary).catch(() => {});
+    });
+    const progressed = engine.progress.on(progress => {
+      if (progress.id === id && this.owns(source.document, id)) {
+        inspections.update(source.document, { running: progress });
+      }
+    });
+    const notice = showProgress(`Longsight: inspecting ${nameOf(document)}`, id, engine);
+    try {
+      const summary = await remedied(['inspectAgain', 'chooseModel', 'showLog'], () => engine.inspect(request));
+      const inspection = await open(summary);
+      return await this.finish(inspection, summary);
+    } finally {
+      notice.dispose();
+      started.dispose();
+      progressed.dispose();
+    }
+  }
+
+  private async request(id: string, source: InspectedText): Promise<InspectRequest> {
+    const { settings, choices } = this.parts;
+    const [wrong] = settings.reading.problems;
+    if (wrong !== undefined) throw new Remediable(new Problem(wrong), ['openSettings']);
+    const { device, maxTokens } = settings.values;
+    const { model, variant } = choices;
+    const variants = await remedied(['restartEngine', 'showLog'], () => this.loadVariants());
+    await remedied(['chooseVariant', 'openSettings'], () => checkChoice(variants, variant));
+    return { id, text: source.text, model, variant, device, maxTokens };
+  }
+
+  /** The tokens are known: shows them while the run goes on. */
+  private async open(source: InspectedText, summary: InspectionSummary): Promise<Inspection> {
+    const { inspections, engine } = this.parts;
+    const tokens = await engine.tokens(summary.id);
+    if (!this.owns(source.document, summary.id)) throw new Cancelled();
+    const inspection = new Inspection(source, summary, tokens);
+    const before = inspections.of(source.document).inspection;
+    inspection.resume(before);
+    inspection.selection = { ...inspection.selection, token: inspection.selection.token ?? cursorToken(inspection) };
+    inspections.update(source.document, { inspection });
+    return inspection;
+  }
+
+  private async finish(inspection: Inspection, summary: InspectionSummary): Promise<Inspection> {
+    const { inspections, engine, log } = this.parts;
+    const [losses, overview] = await Promise.all([engine.losses(summary.id), engine.overview(summary.id)]);
+    if (!this.owns(inspection.document, summary.id)) throw new Cancelled();
+    inspection.summary = summary;
+    inspection.losses = losses;
+    inspection.done = true;
+    if (!inspection.headChosen) {
+      inspections.select(inspection.document, { ...inspection.selection, ...firstHead(overview) });
+    }
+    log.info(`Inspected ${summary.tokens} tokens on ${summary.device.name} in ${summary.seconds.toFixed(2)} s.`);
+    if (summary.device.fallback !== undefined) log.warn(summary.device.fallback);
+    return inspection;
+  }
+}
+
+/** The document's name as people know it. */
+export function nameOf(document: vscode.TextDocument): string {
+  return document.isUntitled ? document.uri.path : vscode.workspace.asRelativePath(document.uri, false);
+}
+
+function readText(document: vscode.TextDocument, range: vscode.Range | undefined): InspectedText {
+  const name = nameOf(document);
+  const base = range === undefined ? 0 : document.offsetAt(range.start);
+  const end = document.offsetAt(range?.end ?? document.lineAt(document.lineCount - 1).range.end);
+  checkLength(name, end - base);
+  const text = document.getText(range);
+  checkText(name, text);
+  return { document: document.uri.toString(), text, base, whole: range === undefined };
+}
+
+function cursorToken(inspection: Inspection): number | undefined {
+  const editors = [vscode.window.activeTextEditor, ...vscode.window.visibleTextEditors];
+  const editor = editors.find(candidate => candidate?.document.uri.toString() === inspection.document);
+  return editor === undefined ? undefined : inspection.tokenNear(editor.document.offsetAt(editor.selection.active));
+}
