@@ -84,7 +84,9 @@ const bundles = [
   },
 ];
 
-for (const folder of ['dist', 'out/test']) rmSync(folder, { recursive: true, force: true });
+// Nothing stale ships, and no suite runs that is gone.
+for (const folder of production ? ['dist', 'out/test'] : ['out/test'])
+  rmSync(folder, { recursive: true, force: true });
 
 try {
   if (watch) {

@@ -49,7 +49,7 @@ const steps = [
   {
     title: 'Types',
     run: async () => {
-      for (const project of ['.', 'webview', 'scripts']) await node([tsc, '--project', project]);
+      for (const project of ['.', 'webview', 'test/e2e', 'scripts']) await node([tsc, '--project', project]);
     },
   },
   { title: 'Lint', run: () => node(['node_modules/eslint/bin/eslint.js', '--max-warnings=0', '.']) },

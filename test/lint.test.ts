@@ -1,6 +1,7 @@
 /** The arrows of the house hold: who may import whom. */
 
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
 import { ESLint } from 'eslint';
 import tseslint from 'typescript-eslint';
@@ -12,6 +13,11 @@ const eslint = new ESLint({
   // The probes are files that do not exist, so rules that need types cannot see them.
   overrideConfig: [{ files: ['**/*.ts'], ...tseslint.configs.disableTypeChecked }],
 });
+
+/** An import of nothing is refused for that reason alone, and would prove nothing. */
+function exists(file: string, source: string): boolean {
+  return !source.startsWith('.') || existsSync(join(root, dirname(file), `${source}.ts`));
+}
 
 /** What the arrows say of one import in one file. */
 async function verdict(file: string, source: string): Promise<'allowed' | 'refused'> {
@@ -56,6 +62,7 @@ describe('a part imports only what it may', () => {
     ['src/engine/model/probe.ts', '../runtime/executor', 'refused'],
     ['src/engine/text/probe.ts', '../model/checkpoint', 'refused'],
   ])('%s: %s is %s', async (file, source, expected) => {
+    expect(exists(file, source)).toBe(true);
     expect(await verdict(file, source)).toBe(expected);
   });
 });

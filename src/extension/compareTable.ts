@@ -16,8 +16,12 @@ export interface CompareContent {
 const COLUMNS = ['layer', 'head', 'span', 'entropy', 'sink', 'strongest key', 'back', 'weight'] as const;
 
 export function compareTable({ name, summary, token, rows, textOf }: CompareContent): string {
-  const cells = rows.toSorted((a, b) => a.layer - b.layer || a.head - b.head).map(row => rowCells(row, textOf));
-  const widths = COLUMNS.map((title, column) => Math.max(title.length, ...cells.map(row => [...row[column]!].length)));
+  const cells = rows
+    .toSorted((a, b) => a.layer - b.layer || a.head - b.head)
+    .map(row => rowCells(row, textOf));
+  const widths = COLUMNS.map((title, column) =>
+    Math.max(title.length, ...cells.map(row => [...row[column]!].length)),
+  );
   const line = (row: readonly string[]): string =>
     `| ${row.map((cell, column) => pad(cell, widths[column]!, column)).join(' | ')} |`;
   const rule = `|${widths.map((width, column) => (isText(column) ? `:${'-'.repeat(width + 1)}` : `${'-'.repeat(width + 1)}:`)).join('|')}|`;

@@ -16,8 +16,11 @@ export function checkLength(name: string, characters: number): void {
 
 /** @throws {Problem} when the text is empty or binary. */
 export function checkText(name: string, text: string): void {
-  if (text === '') throw new Problem(`${name} is empty; there is no token to inspect. Write or open some text first.`);
+  if (text === '')
+    throw new Problem(`${name} is empty; there is no token to inspect. Write or open some text first.`);
   if (text.includes('\0')) {
-    throw new Problem(`${name} holds NUL characters, as binary files do; Longsight inspects text. Open a text document.`);
+    throw new Problem(
+      `${name} holds NUL characters, as binary files do; Longsight inspects text. Open a text document.`,
+    );
   }
 }

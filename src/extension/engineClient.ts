@@ -36,6 +36,8 @@ export interface EngineExit {
   readonly reason: string;
   /** True when we ended it: a restart or the end of the extension. */
   readonly expected: boolean;
+  /** True when it cut off a run, whose caller is told the reason as well. */
+  readonly interrupted: boolean;
 }
 
 export interface LogLine {
@@ -118,7 +120,9 @@ export class EngineClient implements EngineApi {
     this.runs.delete(id);
     run.stop();
     const late = setTimeout(() => {
-      run.engine.kill(`The engine did not stop within ${this.grace / 1000} s of being cancelled, so it was ended.`);
+      run.engine.kill(
+        `The engine did not stop within ${this.grace / 1000} s of being cancelled, so it was ended.`,
+      );
     }, this.grace);
     void run.settled.then(() => clearTimeout(late));
     run.engine.call('cancel', id).catch(() => {});
@@ -180,7 +184,7 @@ export class EngineClient implements EngineApi {
     this.engine = undefined;
     engine.kill(reason);
     await engine.ended;
-    this.exited.emit({ reason, expected: true });
+    this.exited.emit({ reason, expected: true, interrupted: false });
   }
 
   private async ask<K extends keyof EngineApi>(
@@ -203,13 +207,12 @@ export class EngineClient implements EngineApi {
       progress: progress => this.progress.emit(progress),
       log: (level, message) => this.log.emit({ level, message }),
     };
-    const engine = new EngineProcess(this.launch, events);
-    this.engine = engine;
-    void engine.ended.then(reason => {
+    const engine = new EngineProcess(this.launch, events, reason => {
       if (this.engine !== engine) return;
       this.engine = undefined;
-      this.exited.emit({ reason, expected: false });
+      this.exited.emit({ reason, expected: false, interrupted: this.runs.size > 0 });
     });
+    this.engine = engine;
     return engine;
   }
 }

@@ -18,7 +18,11 @@ export interface EngineLaunch {
 const LAST_LINES = 8;
 
 /** Says in one sentence how a process ended. */
-export function describeExit(code: number | null, signal: string | null, lastLines: readonly string[]): string {
+export function describeExit(
+  code: number | null,
+  signal: string | null,
+  lastLines: readonly string[],
+): string {
   const how = signal !== null ? `was ended by signal ${signal}` : `ended with exit code ${code ?? 'unknown'}`;
   const words = lastLines
     .map(line => line.trim())
@@ -36,7 +40,8 @@ export class EngineProcess {
   private endReason: string | undefined;
   private gone = false;
 
-  constructor(launch: EngineLaunch, events: EngineEvents) {
+  /** `onEnd` is told the reason before pending calls are rejected. */
+  constructor(launch: EngineLaunch, events: EngineEvents, onEnd: (reason: string) => void) {
     const env: NodeJS.ProcessEnv = { ...process.env, ...launch.env, ELECTRON_RUN_AS_NODE: '1' };
     // Debuggers inject themselves through this variable and would hold the child at start.
     delete env['NODE_OPTIONS'];
@@ -62,15 +67,18 @@ export class EngineProcess {
       serialize: encodeMessage,
       deserialize: decodeMessage,
     });
-    this.ended = new Promise(resolve => {
+    this.ended = new Promise<string>(resolve => {
       this.child.once('error', error => resolve(`The engine did not start: ${error.message}.`));
       // 'close' rather than 'exit': it comes after the last line of the error stream.
       this.child.once('close', (code, signal) => resolve(describeExit(code, signal, this.lastLines)));
-    }).then(reason => {
+    }).then(description => {
       this.gone = true;
-      const said = this.endReason ?? (reason as string);
-      this.rpc.$rejectPendingCalls(({ reject }) => reject(new Problem(`${said} Inspect again to start a new one.`)));
-      return said;
+      const reason = this.endReason ?? description;
+      onEnd(reason);
+      void this.rpc.$rejectPendingCalls(({ reject }) => {
+        reject(new Problem(`${reason} Inspect again to start a new one.`));
+      });
+      return reason;
     });
   }
 

@@ -41,7 +41,8 @@ export function hoverText(content: HoverContent): string {
     );
   }
   blocks.push(row === undefined ? notYet(content.selection) : rowBlock(row, content));
-  if (detail.path.length > 0) blocks.push(`Segment: ${detail.path.map(name => plain(shorten(name, 48))).join(' › ')}`);
+  if (detail.path.length > 0)
+    blocks.push(`Segment: ${detail.path.map(name => plain(shorten(name, 48))).join(' › ')}`);
   blocks.push(links(content));
   return blocks.filter(block => block !== '').join('\n\n');
 }
@@ -79,7 +80,9 @@ function rowBlock(row: Row, { summary, textOf }: HoverContent): string {
     const weight = row.distribution ? percent(key.weight) : figure(key.weight, 4);
     return `| ${codeCell(shorten(textOf(key.index), TEXT_LIMIT))} | ${count(key.index)} | ${count(row.token - key.index)} | ${weight} |`;
   });
-  return [...lines, ['| attended | token | back | weight |', '|:--|--:|--:|--:|', ...table].join('\n')].join('\n\n');
+  return [...lines, ['| attended | token | back | weight |', '|:--|--:|--:|--:|', ...table].join('\n')].join(
+    '\n\n',
+  );
 }
 
 function links({ document, token, selection }: HoverContent): string {

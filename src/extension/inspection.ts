@@ -53,8 +53,10 @@ export class Inspection {
     return basename(decodeURIComponent(this.document));
   }
 
-  get whole(): boolean {
-    return this.placement.whole;
+  /** The document's characters that were inspected, start and end; undefined when it was the whole document. */
+  get range(): readonly [number, number] | undefined {
+    const { base, length, whole } = this.placement;
+    return whole ? undefined : [base, base + length];
   }
 
   /** The first token made stale by an edit; undefined while the inspection matches the document. */
@@ -107,14 +109,14 @@ export class Inspection {
       this.selection = { ...this.selection, layer, head };
       this.headChosen = true;
     }
-    if (pinned && token !== undefined && this.has(token)) this.selection = { ...this.selection, token, pinned };
+    // After an edit the same index may name another token.
+    if (pinned && token !== undefined && this.has(token) && !before.isStale(token))
+      this.selection = { ...this.selection, token, pinned };
   }
 
-  /** Moves the head, wrapping around at the model's ends. */
-  step(part: 'layer' | 'head', by: number): void {
+  /** The selection moved by some layers or heads, wrapping around at the model's ends. */
+  stepped(part: 'layer' | 'head', by: number): Selection {
     const limit = part === 'layer' ? this.summary.layers : this.summary.heads;
-    const next = (this.selection[part] + by + limit) % limit;
-    this.headChosen = true;
-    this.selection = { ...this.selection, [part]: next };
+    return { ...this.selection, [part]: (this.selection[part] + by + limit) % limit };
   }
 }

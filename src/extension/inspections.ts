@@ -71,12 +71,18 @@ export class Inspections {
     const before = this.of(document);
     this.states.delete(document);
     this.states.set(document, { ...before, ...change });
-    if (before.inspection !== undefined && 'inspection' in change && change.inspection !== before.inspection) {
+    if (
+      before.inspection !== undefined &&
+      'inspection' in change &&
+      change.inspection !== before.inspection
+    ) {
       this.release(before.inspection);
     }
     this.limitOpen();
     const only = Object.keys(change);
-    this.changed.emit(only.length === 1 && only[0] === 'running' && before.running !== undefined ? 'progress' : 'data');
+    this.changed.emit(
+      only.length === 1 && only[0] === 'running' && before.running !== undefined ? 'progress' : 'data',
+    );
   }
 
   /** Chooses head and token of a document; ignored where they do not exist. */
@@ -88,8 +94,12 @@ export class Inspections {
     if (layer >= layers || head >= heads || (token !== undefined && !inspection.has(token))) return;
     const before = inspection.selection;
     inspection.selection = selection;
+    inspection.headChosen ||= before.layer !== layer || before.head !== head;
     const same =
-      before.layer === layer && before.head === head && before.token === token && before.pinned === selection.pinned;
+      before.layer === layer &&
+      before.head === head &&
+      before.token === token &&
+      before.pinned === selection.pinned;
     if (!same) this.changed.emit('selection');
   }
 

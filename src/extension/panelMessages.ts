@@ -66,7 +66,12 @@ const ARGUMENTS = {
   texts: v.strictTuple([v.pipe(v.array(index), v.maxLength(MANY))]),
 } as const satisfies Record<keyof HostApi, v.GenericSchema<unknown, readonly unknown[]>>;
 
-const REQUEST = v.object({ t: v.literal('q'), i: v.optional(v.string()), m: v.string(), a: v.array(v.unknown()) });
+const REQUEST = v.object({
+  t: v.literal('q'),
+  i: v.optional(v.string()),
+  m: v.string(),
+  a: v.array(v.unknown()),
+});
 
 /** A checked call of the panel, as `birpc` carries it. */
 export interface PanelRequest {
@@ -88,17 +93,29 @@ function isMethod(name: string): name is keyof HostApi {
 export function readMessage(message: unknown): ReadMessage {
   const envelope = v.safeParse(REQUEST, message);
   if (!envelope.success) {
-    return { ok: false, id: undefined, problem: new Problem('The panel sent a message that is no call; reload the window.') };
+    return {
+      ok: false,
+      id: undefined,
+      problem: new Problem('The panel sent a message that is no call; reload the window.'),
+    };
   }
   const { i, m, a } = envelope.output;
   if (!isMethod(m)) {
-    return { ok: false, id: i, problem: new Problem(`The panel asked for "${m}", which the extension does not offer.`) };
+    return {
+      ok: false,
+      id: i,
+      problem: new Problem(`The panel asked for "${m}", which the extension does not offer.`),
+    };
   }
-  const args = v.safeParse(ARGUMENTS[m] as v.GenericSchema<unknown, readonly unknown[]>, a);
+  const args = v.safeParse(ARGUMENTS[m], a);
   if (!args.success) {
     const issue = args.issues[0];
     const where = v.getDotPath(issue) ?? 'arguments';
-    return { ok: false, id: i, problem: new Problem(`The panel called "${m}" wrongly at ${where}: ${issue.message}.`) };
+    return {
+      ok: false,
+      id: i,
+      problem: new Problem(`The panel called "${m}" wrongly at ${where}: ${issue.message}.`),
+    };
   }
   return { ok: true, request: { t: 'q', m, a: args.output, ...(i === undefined ? {} : { i }) } };
 }

@@ -10,6 +10,8 @@ export function describeAllowed(spec: ParamSpec): string {
       return `a whole number from ${spec.min} to ${spec.max}`;
     case 'number':
       return `a number from ${spec.min} to ${spec.max}`;
+    case 'size':
+      return `a whole number from ${spec.min} to ${spec.max} or one of ${spec.words.join(', ')}`;
     case 'boolean':
       return 'true or false';
     case 'choice':
@@ -21,9 +23,13 @@ export function describeAllowed(spec: ParamSpec): string {
 export function isAllowed(spec: ParamSpec, value: unknown): value is ParamValue {
   switch (spec.type) {
     case 'integer':
-      return Number.isInteger(value) && (value as number) >= spec.min && (value as number) <= spec.max;
+      return Number.isInteger(value) && isWithin(spec, value);
+    case 'size':
+      return typeof value === 'string'
+        ? spec.words.includes(value)
+        : Number.isInteger(value) && isWithin(spec, value);
     case 'number':
-      return typeof value === 'number' && value >= spec.min && value <= spec.max;
+      return isWithin(spec, value);
     case 'boolean':
       return typeof value === 'boolean';
     case 'choice':
@@ -31,18 +37,19 @@ export function isAllowed(spec: ParamSpec, value: unknown): value is ParamValue 
   }
 }
 
+function isWithin(spec: { readonly min: number; readonly max: number }, value: unknown): boolean {
+  return typeof value === 'number' && value >= spec.min && value <= spec.max;
+}
+
 /** Reads typed text; undefined when the parameter does not take it. */
 export function parseParam(spec: ParamSpec, text: string): ParamValue | undefined {
   const typed = text.trim();
-  const value: unknown =
-    spec.type === 'choice'
-      ? typed
-      : spec.type === 'boolean'
-        ? { true: true, false: false }[typed.toLowerCase()]
-        : typed === ''
-          ? undefined
-          : Number(typed);
-  return isAllowed(spec, value) ? value : undefined;
+  const readings: readonly ParamValue[] = [
+    ...(typed === '' || Number.isNaN(Number(typed)) ? [] : [Number(typed)]),
+    ...(/^(true|false)$/i.test(typed) ? [typed.toLowerCase() === 'true'] : []),
+    typed,
+  ];
+  return readings.find(reading => isAllowed(spec, reading));
 }
 
 /** The value in force: the chosen one, or the default. */
@@ -51,7 +58,10 @@ export function valueOf(choice: VariantChoice, name: string, spec: ParamSpec): P
 }
 
 /** The same choice without the parameters that equal their defaults. */
-export function withoutDefaults(variant: VariantInfo, params: Readonly<Record<string, ParamValue>>): VariantChoice {
+export function withoutDefaults(
+  variant: VariantInfo,
+  params: Readonly<Record<string, ParamValue>>,
+): VariantChoice {
   const kept = Object.entries(params).filter(([name, value]) => variant.params[name]?.default !== value);
   return { id: variant.id, params: Object.fromEntries(kept) };
 }

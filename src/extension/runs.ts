@@ -49,7 +49,10 @@ export class Runs {
     await this.cancel(key);
     const id = `${key}#${++this.serial}`;
     // Claimed before the first wait, so that a second command cancels this run instead of joining it.
-    inspections.update(key, { running: { id, fraction: 0, phase: 'Reading the document' }, problem: undefined });
+    inspections.update(key, {
+      running: { id, fraction: 0, phase: 'Reading the document' },
+      problem: undefined,
+    });
     try {
       const inspection = await this.run(id, document, range);
       if (this.owns(key, id)) inspections.update(key, { running: undefined });
@@ -57,7 +60,7 @@ export class Runs {
     } catch (error) {
       if (this.owns(key, id)) {
         const { inspection } = inspections.of(key);
-        const partial = inspection !== undefined && inspection.id === id;
+        const partial = inspection?.id === id;
         inspections.update(key, {
           running: undefined,
           problem: problemOf(error),
@@ -74,7 +77,7 @@ export class Runs {
     const { inspections, engine } = this.parts;
     const { running, inspection } = inspections.of(document);
     if (running === undefined) return false;
-    const partial = inspection !== undefined && inspection.id === running.id;
+    const partial = inspection?.id === running.id;
     inspections.update(document, { running: undefined, ...(partial ? { inspection: undefined } : {}) });
     await engine.cancel(running.id);
     return true;
@@ -84,12 +87,18 @@ export class Runs {
     return this.parts.inspections.of(document).running?.id === id;
   }
 
-  private async run(id: string, document: vscode.TextDocument, range: vscode.Range | undefined): Promise<Inspection> {
+  private async run(
+    id: string,
+    document: vscode.TextDocument,
+    range: vscode.Range | undefined,
+  ): Promise<Inspection> {
     const { inspections, engine, log } = this.parts;
     const source = await remedied(['openExample'], () => readText(document, range));
     const request = await this.request(id, source);
     if (!this.owns(source.document, id)) throw new Cancelled();
-    log.info(`Inspecting ${source.document}: ${source.text.length} characters, ${request.model}, ${request.variant.id}.`);
+    log.info(
+      `Inspecting ${source.document}: ${source.text.length} characters, ${request.model}, ${request.variant.id}.`,
+    );
     let opened: Promise<Inspection> | undefined;
     const open = (summary: InspectionSummary): Promise<Inspection> => (opened ??= this.open(source, summary));
     const started = engine.started.on(summary => {
@@ -103,7 +112,9 @@ export class Runs {
     });
     const notice = showProgress(`Longsight: inspecting ${nameOf(document)}`, id, engine);
     try {
-      const summary = await remedied(['inspectAgain', 'chooseModel', 'showLog'], () => engine.inspect(request));
+      const summary = await remedied(['inspectAgain', 'chooseModel', 'showLog'], () =>
+        engine.inspect(request),
+      );
       const inspection = await open(summary);
       return await this.finish(inspection, summary);
     } finally {
@@ -132,7 +143,10 @@ export class Runs {
     const inspection = new Inspection(source, summary, tokens);
     const before = inspections.of(source.document).inspection;
     inspection.resume(before);
-    inspection.selection = { ...inspection.selection, token: inspection.selection.token ?? cursorToken(inspection) };
+    inspection.selection = {
+      ...inspection.selection,
+      token: inspection.selection.token ?? cursorToken(inspection),
+    };
     inspections.update(source.document, { inspection });
     return inspection;
   }
@@ -146,8 +160,11 @@ export class Runs {
     inspection.done = true;
     if (!inspection.headChosen) {
       inspections.select(inspection.document, { ...inspection.selection, ...firstHead(overview) });
+      inspection.headChosen = false;
     }
-    log.info(`Inspected ${summary.tokens} tokens on ${summary.device.name} in ${summary.seconds.toFixed(2)} s.`);
+    log.info(
+      `Inspected ${summary.tokens} tokens on ${summary.device.name} in ${summary.seconds.toFixed(2)} s.`,
+    );
     if (summary.device.fallback !== undefined) log.warn(summary.device.fallback);
     return inspection;
   }
@@ -171,5 +188,7 @@ function readText(document: vscode.TextDocument, range: vscode.Range | undefined
 function cursorToken(inspection: Inspection): number | undefined {
   const editors = [vscode.window.activeTextEditor, ...vscode.window.visibleTextEditors];
   const editor = editors.find(candidate => candidate?.document.uri.toString() === inspection.document);
-  return editor === undefined ? undefined : inspection.tokenNear(editor.document.offsetAt(editor.selection.active));
+  return editor === undefined
+    ? undefined
+    : inspection.tokenNear(editor.document.offsetAt(editor.selection.active));
 }

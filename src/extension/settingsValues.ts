@@ -1,6 +1,11 @@
 /** The settings of Longsight: what each may hold, and one sentence for each that holds something else. */
 
-import { DEVICE_CHOICES, type DeviceChoice, type ParamValue, type VariantChoice } from '../protocol/inspection';
+import {
+  DEVICE_CHOICES,
+  type DeviceChoice,
+  type ParamValue,
+  type VariantChoice,
+} from '../protocol/inspection';
 
 export interface Settings {
   /** A checkpoint folder; empty for the bundled model. */
@@ -42,7 +47,8 @@ const flag = (fallback: boolean): Rule<boolean> => ({
 const whole = (fallback: number, min: number, max: number): Rule<number> => ({
   default: fallback,
   allowed: `a whole number from ${min} to ${max}`,
-  accepts: (value): value is number => Number.isInteger(value) && (value as number) >= min && (value as number) <= max,
+  accepts: (value): value is number =>
+    Number.isInteger(value) && (value as number) >= min && (value as number) <= max,
 });
 
 const device: Rule<DeviceChoice> = {

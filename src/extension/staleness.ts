@@ -14,7 +14,7 @@ export interface Edit {
 export interface Placement {
   /** The document's character at which the inspected text starts. */
   readonly base: number;
-  /** Characters of the inspected text. */
+  /** Characters the inspected text takes up in the document by now. */
   readonly length: number;
   /** True when it is the whole document, so that text added at the end counts as a change. */
   readonly whole: boolean;
@@ -24,19 +24,21 @@ export interface Placement {
 
 /** The placement after edits, applied in order. Edits before the text only move it. */
 export function applyEdits(placement: Placement, edits: readonly Edit[]): Placement {
-  const { length, whole } = placement;
-  let { base, changedAt } = placement;
-  for (const edit of edits) {
-    if (edit.removed === 0 && edit.inserted === 0) continue;
-    const from = edit.offset - base;
-    if (!whole && edit.offset + edit.removed <= base) {
-      base += edit.inserted - edit.removed;
-    } else if (from < 0) {
-      base = edit.offset;
-      changedAt = 0;
-    } else if (whole || from < length) {
-      changedAt = Math.min(changedAt ?? length, from);
-    }
-  }
-  return { base, length, whole, changedAt };
+  return edits.reduce(applyEdit, placement);
+}
+
+function applyEdit(placement: Placement, { offset, removed, inserted }: Edit): Placement {
+  const { base, length, whole, changedAt } = placement;
+  if (removed === 0 && inserted === 0) return placement;
+  const end = offset + removed;
+  if (!whole && end <= base) return { ...placement, base: base + inserted - removed };
+  if (!whole && offset >= base + length) return placement;
+  const start = Math.min(base, offset);
+  const keptBehind = Math.max(0, base + length - end);
+  return {
+    whole,
+    base: start,
+    length: offset - start + inserted + keptBehind,
+    changedAt: Math.min(changedAt ?? Infinity, Math.max(0, offset - base)),
+  };
 }

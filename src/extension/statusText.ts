@@ -31,12 +31,14 @@ export function statusLine({ summary, running, staleFrom, problem }: StatusConte
 /** Details and legend, as Markdown. */
 export function statusTooltip({ summary, running, staleFrom, problem, selection }: StatusContent): string {
   const blocks: string[] = ['**Longsight**'];
-  if (running !== undefined) blocks.push(`${plain(running.phase)}, ${Math.floor(100 * running.fraction)} % of the work done.`);
+  if (running !== undefined)
+    blocks.push(`${plain(running.phase)}, ${Math.floor(100 * running.fraction)} % of the work done.`);
   if (problem !== undefined) blocks.push(plain(problem));
   if (summary !== undefined) blocks.push(table(summary, selection));
   if (summary?.device.fallback !== undefined) blocks.push(plain(summary.device.fallback));
   for (const note of summary?.notes ?? []) blocks.push(plain(note));
-  if (staleFrom !== undefined) blocks.push(`Edited since: tokens from ${count(staleFrom)} on are stale. Inspect again to refresh them.`);
+  if (staleFrom !== undefined)
+    blocks.push(`Edited since: tokens from ${count(staleFrom)} on are stale. Inspect again to refresh them.`);
   if (summary !== undefined) blocks.push(legend());
   blocks.push('Click for actions.');
   return blocks.join('\n\n');
@@ -50,7 +52,10 @@ export function legend(): string {
 function table(summary: InspectionSummary, selection: Selection | undefined): string {
   const { model } = summary;
   const rows: (readonly [string, string])[] = [
-    ['Model', `${plain(model.name)} (${plain(model.architecture)}, ${model.layers} layers of ${model.heads} heads)`],
+    [
+      'Model',
+      `${plain(model.name)} (${plain(model.architecture)}, ${model.layers} layers of ${model.heads} heads)`,
+    ],
     ['Variant', plain(describeChoice(summary.variant))],
     ['Device', plain(summary.device.name)],
     ['Tokens', count(summary.tokens)],

@@ -62,7 +62,7 @@ const DECODER_FIELDS = {
   eos_token_id: v.nullish(v.union([tokenId, v.array(tokenId)])),
   torch_dtype: v.nullish(v.string()),
   dtype: v.nullish(v.string()),
-  quantization_config: v.nullish(v.looseObject({})),
+  quantization_config: v.nullish(v.looseObject({ quant_method: v.nullish(v.string()) })),
   _name_or_path: v.nullish(v.string()),
 };
 
@@ -102,7 +102,7 @@ export function parseConfig(text: string, where: string): LlamaConfig {
     typeof type === 'string' && Object.hasOwn(ARCHITECTURES, type) ? ARCHITECTURES[type] : undefined;
   if (read === undefined) {
     throw new Problem(
-      `${where}: model_type is ${JSON.stringify(type) ?? 'missing'}; Longsight opens ${Object.keys(ARCHITECTURES).join(', ')}.`,
+      `${where}: model_type is ${type === undefined ? 'missing' : JSON.stringify(type)}; Longsight opens ${Object.keys(ARCHITECTURES).join(', ')}.`,
     );
   }
   return read(json, where);
@@ -149,7 +149,7 @@ function readDecoder(
     );
   }
   if (raw.quantization_config) {
-    const method = JSON.stringify(raw.quantization_config['quant_method']) ?? 'unnamed';
+    const method = raw.quantization_config.quant_method ?? 'of no named kind';
     throw new Problem(
       `${where}: quantization_config (${method}) is not supported; use an F32, F16 or BF16 export.`,
     );
@@ -171,7 +171,7 @@ function readDecoder(
 
 function readHeadDim(raw: RawDecoder, where: string): number {
   const heads = raw.num_attention_heads;
-  if (raw.head_dim == null && raw.hidden_size % heads !== 0) {
+  if (!raw.head_dim && raw.hidden_size % heads !== 0) {
     throw new Problem(
       `${where}: hidden_size is ${raw.hidden_size}; expected a multiple of num_attention_heads, ${heads}, ` +
         'since head_dim is not given.',

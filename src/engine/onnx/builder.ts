@@ -129,8 +129,9 @@ export class GraphBuilder {
     return this.node('And', [a, b], {}, 'bool', broadcast(a.shape, b.shape));
   }
 
+  /** As a sum, since WebGPU has no kernel for Or. */
   or(a: Value, b: Value): Value {
-    return this.node('Or', [a, b], {}, 'bool', broadcast(a.shape, b.shape));
+    return this.compare('Greater', this.add(this.cast(a, 'float32'), this.cast(b, 'float32')), 0);
   }
 
   where(condition: Value, a: Operand, b: Operand): Value {
@@ -177,6 +178,12 @@ export class GraphBuilder {
   reshape(x: Value, shape: Shape): Value {
     const target = this.lengths(...reshapeTarget(x.shape, shape));
     return this.node('Reshape', [x, target], {}, x.type, shape);
+  }
+
+  /** Inserts an axis of length 1 before `axis`. */
+  unsqueeze(x: Value, axis: number): Value {
+    const shape = [...x.shape.slice(0, axis), 1, ...x.shape.slice(axis)];
+    return this.node('Unsqueeze', [x, this.lengths(axis)], {}, x.type, shape);
   }
 
   reduce(op: (typeof REDUCTIONS)[number], x: Value, axis: number, keep = false): Value {

@@ -15,6 +15,8 @@ const SPACE = 0x20;
 /** How far ahead, in bytes, and over how many tokens the walk looks for firm ground after a mismatch. */
 const SEARCH_BYTES = 512;
 const SEARCH_TOKENS = 8;
+/** After so many fruitless searches the walk only steps on, so that it stays linear. */
+const MAX_SEARCHES = 1000;
 
 /**
  * Fills `starts` and `ends` for tokens `first … first + surfaces.length`. Takes time linear in text and
@@ -63,15 +65,22 @@ interface Placed {
 class Walk {
   /** The first byte not yet covered. */
   at = 0;
+  /** Fruitless searches so far. */
+  private searches = 0;
 
-  constructor(
-    private readonly text: string,
-    private readonly source: ByteText,
-  ) {}
+  private readonly text: string;
+  private readonly source: ByteText;
+
+  constructor(text: string, source: ByteText) {
+    this.text = text;
+    this.source = source;
+  }
 
   /** Where a token lies if it comes next at byte `at`, white space aside. */
   place(surface: Surface, at: number): Placed | undefined {
-    return surface.literal === undefined ? this.placeBytes(surface.bytes, at) : this.placeLiteral(surface, at);
+    return surface.literal === undefined
+      ? this.placeBytes(surface.bytes, at)
+      : this.placeLiteral(surface, at);
   }
 
   private placeLiteral({ literal, bytes }: Surface, at: number): Placed | undefined {
@@ -130,27 +139,21 @@ class Walk {
 
   /**
    * The nearest place where a coming token and its successor both fit: how many tokens from `t` on are in
-   * doubt, and the byte at which certainty begins again.
+   * doubt, and the byte at which certainty begins again. No token in doubt means that text was dropped.
    */
   findGround(surfaces: readonly Surface[], t: number): { count: number; next: number } {
     const { length, bytes } = this.source;
     const last = Math.min(length, this.at + SEARCH_BYTES);
-    for (let p = this.at; p <= last; p++) {
-      if (p < length && (bytes[p]! & 0xc0) === 0x80) continue;
-      for (let k = p === this.at ? 1 : 0; k < SEARCH_TOKENS && t + k < surfaces.length; k++) {
-        if (this.isGround(surfaces, t + k, p)) {
-          return k === 0 ? { count: this.drop(surfaces, t, p), next: p } : { count: k, next: p };
-        }
+    const tokens = Math.min(SEARCH_TOKENS, surfaces.length - t);
+    for (let p = this.at; p < last && this.searches < MAX_SEARCHES; p++) {
+      if ((bytes[p]! & 0xc0) === 0x80) continue;
+      for (let k = p === this.at ? 1 : 0; k < tokens; k++) {
+        if (this.isGround(surfaces, t + k, p)) return { count: k, next: p };
       }
-      if (p === length && t + SEARCH_TOKENS >= surfaces.length) return { count: surfaces.length - t, next: length };
     }
+    this.searches++;
+    if (last === length && t + tokens === surfaces.length) return { count: tokens, next: length };
     return { count: 1, next: Math.min(length, this.at + surfaces[t]!.bytes.length) };
-  }
-
-  /** Text before `p` belongs to no token: the walk goes on from there. */
-  private drop(_surfaces: readonly Surface[], _t: number, p: number): number {
-    this.at = p;
-    return 0;
   }
 
   private isGround(surfaces: readonly Surface[], t: number, p: number): boolean {

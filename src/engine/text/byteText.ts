@@ -86,7 +86,10 @@ class Builder {
   }
 
   private code(code: number, start: number, end: number): void {
-    if (code < 0x80) return this.push(code, start, end);
+    if (code < 0x80) {
+      this.push(code, start, end);
+      return;
+    }
     // A lone surrogate has no UTF-8; tokenisers see the replacement character.
     const safe = code >= 0xd800 && code <= 0xdfff ? 0xfffd : code;
     if (safe < 0x800) {

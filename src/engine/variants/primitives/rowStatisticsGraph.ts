@@ -11,7 +11,7 @@ interface Inputs {
   readonly masked: Value;
   /** `[K]` ascending positions of the keys. */
   readonly positions: Value;
-  /** Scalar share of the mass that a span holds. */
+  /** `[B, 1]` share of a row's mass that its span holds. */
   readonly spanMass: Value;
   readonly sinkTokens: number;
   readonly tile: number;
@@ -33,8 +33,8 @@ export function rowStatistics(g: GraphBuilder, inputs: Inputs): StatisticsValues
 
   // -sum p log p = lse - sum p s, with lse = s* - log p* at the strongest key.
   const logSum = g.sub(g.reduce('ReduceMax', masked, 3), g.unary('Log', g.arithmetic('Max', peak, 1e-38)));
-  const row = g.reshape(weights, [streams, group, block, 1, 'K']);
-  const column = g.reshape(masked, [streams, group, block, 'K', 1]);
+  const row = g.unsqueeze(weights, 3);
+  const column = g.unsqueeze(masked, 4);
   const meanScore = g.reshape(g.matMul(row, column), [streams, group, block]);
   const entropy = g.arithmetic('Max', g.sub(logSum, meanScore), 0);
 

@@ -83,7 +83,7 @@ export interface SoftmaxMixer {
   readonly rule?: Rule | undefined;
   /** Values of a label for every token, `[N]`, that the rule compares. */
   readonly labels?: Readonly<Record<string, ArrayLike<number>>>;
-  readonly spanMass?: number;
+  readonly spanMass?: (query: number) => number;
   keys(block: Block): Ranges;
   /** The whole rule over two positions, causality included. */
   admits(i: number, j: number): boolean;
@@ -111,7 +111,7 @@ export function softmaxMixer(layer: Layer, options: SoftmaxMixer): Mixer {
       queries,
       keys,
       ...(options.rule && { rule: options.rule }),
-      ...(options.spanMass !== undefined && { spanMass: options.spanMass }),
+      spanMass: options.spanMass,
       labels: Object.fromEntries(labels) as NonNullable<SoftmaxCall['labels']>,
     };
   }

@@ -54,29 +54,40 @@ export interface SoftmaxCall {
   readonly labels?: Readonly<Record<string, { readonly queries: Float32Array; readonly keys: Float32Array }>>;
   /** Set when a query may see no key at all; its row is then 0. */
   readonly mayBeEmpty?: boolean;
-  /** Mass the span holds; 0.9 unless the rows are a part of a larger mixture. */
-  readonly spanMass?: number;
+  /** Share of the row's mass that its span holds; 0.9 unless the row is part of a larger mixture. */
+  readonly spanMass?: ((query: number) => number) | undefined;
 }
 
-/** `y [S * G, B, E]` and the statistics of its rows, each `[S * G, B]`. */
-export async function softmaxAttend(call: SoftmaxCall): Promise<{ y: Float32Array; stats: BlockStats }> {
-  const results = await call.executor.run(program(call, 'outputs'), feeds(call));
+export interface SoftmaxResult {
+  /** `[S * G, B, E]` */
+  readonly y: Float32Array;
+  /** Each `[S * G, B]`. */
+  readonly stats: BlockStats;
+  /** `[S * G, B, K]`; empty unless asked for. */
+  readonly weights: Float32Array;
+}
+
+export async function softmaxAttend(call: SoftmaxCall, withWeights = false): Promise<SoftmaxResult> {
+  const want = withWeights || !call.causal ? 'both' : 'outputs';
+  const results = await call.executor.run(program(call, want), feeds(call));
   const array = (name: string) => results[name]!.data as Float32Array;
   const { queries } = call;
-  const first = call.causal
-    ? array('spanStart')
-    : symmetricSpans(array('weights'), queries, call.keys, call.spanMass ?? SPAN_MASS);
-  const span = call.causal ? first.map((start, row) => queries[row % queries.length]! - start + 1) : first;
-  return {
-    y: array('y'),
-    stats: { entropy: array('entropy'), span, sink: array('sink'), peak: array('peak') },
-  };
+  const weights = want === 'both' ? array('weights') : new Float32Array(0);
+  const span = call.causal
+    ? array('spanStart').map((start, row) => queries[row % queries.length]! - start + 1)
+    : symmetricSpans(weights, queries, call.keys, spanShares(call));
+  const stats = { entropy: array('entropy'), span, sink: array('sink'), peak: array('peak') };
+  return { y: array('y'), stats, weights };
 }
 
 /** The weights themselves, `[S * G, B, K]`. */
 export async function softmaxWeights(call: SoftmaxCall): Promise<Float32Array> {
   const results = await call.executor.run(program(call, 'weights'), feeds(call));
   return results['weights']!.data as Float32Array;
+}
+
+function spanShares({ queries, spanMass }: SoftmaxCall): Float32Array {
+  return queries.map(query => spanMass?.(query) ?? SPAN_MASS);
 }
 
 function feeds(call: SoftmaxCall): Feeds {
@@ -89,7 +100,7 @@ function feeds(call: SoftmaxCall): Feeds {
     k: call.k,
     v: call.v,
     scale: floats([], Float32Array.of(call.scale)),
-    spanMass: floats([], Float32Array.of(call.spanMass ?? SPAN_MASS)),
+    spanMass: floats([call.queries.length], spanShares(call)),
     i: floats([call.queries.length], call.queries),
     j: floats([call.keys.positions.length], call.keys.positions),
     rows: integers([call.keys.rows.length], call.keys.rows),
@@ -97,7 +108,7 @@ function feeds(call: SoftmaxCall): Feeds {
   };
 }
 
-function program(call: SoftmaxCall, want: 'outputs' | 'weights'): Program {
+function program(call: SoftmaxCall, want: 'outputs' | 'weights' | 'both'): Program {
   const [streams, group, , width] = call.q.shape as [number, number, number, number];
   const labels = Object.keys(call.labels ?? {});
   const { causal, rule, mayBeEmpty = false } = call;
@@ -110,34 +121,34 @@ function program(call: SoftmaxCall, want: 'outputs' | 'weights'): Program {
       const k = g.input('k', 'float32', [streams, 'P', width]);
       const v = g.input('v', 'float32', [streams, 'P', 'E']);
       const scale = g.input('scale', 'float32', []);
-      const spanMass = g.input('spanMass', 'float32', []);
-      const i = g.reshape(g.input('i', 'float32', ['B']), ['B', 1]);
+      const spanMass = g.unsqueeze(g.input('spanMass', 'float32', ['B']), 1);
+      const i = g.unsqueeze(g.input('i', 'float32', ['B']), 1);
       const positions = g.input('j', 'float32', ['K']);
-      const j = g.reshape(positions, [1, 'K']);
+      const j = g.unsqueeze(positions, 0);
       const rows = g.input('rows', 'int32', ['K']);
       const terms: RuleTerms = { i, j, label: name => labelled.get(name)! };
       const labelled = new Map(
         labels.map(name => [
           name,
           {
-            i: g.reshape(g.input(`${name}_i`, 'float32', ['B']), ['B', 1]),
-            j: g.reshape(g.input(`${name}_j`, 'float32', ['K']), [1, 'K']),
+            i: g.unsqueeze(g.input(`${name}_i`, 'float32', ['B']), 1),
+            j: g.unsqueeze(g.input(`${name}_j`, 'float32', ['K']), 0),
           },
         ]),
       );
 
       const gathered = g.gather(k, rows, 1);
-      const keys = g.reshape(g.transpose(gathered, 0, 2, 1), [streams, 1, width, 'K']);
+      const keys = g.unsqueeze(g.transpose(gathered, 0, 2, 1), 1);
       const scores = g.matMul(g.mul(q, scale), keys);
       const inReach = causal ? g.lessOrEqual(j, i) : g.less(j, NOWHERE);
       const allowed = rule === undefined ? inReach : g.and(inReach, rule.admits(g, terms));
       const masked = g.where(allowed, scores, HIDDEN);
       const softmax = g.softmax(masked);
       const weights = mayBeEmpty ? g.mul(softmax, g.cast(allowed, 'float32')) : softmax;
-      if (want === 'weights' || !causal) g.output('weights', weights);
+      if (want !== 'outputs') g.output('weights', weights);
       if (want === 'weights') return g.build();
 
-      const values = g.reshape(g.gather(v, rows, 1), [streams, 1, 'K', 'E']);
+      const values = g.unsqueeze(g.gather(v, rows, 1), 1);
       g.output('y', g.matMul(weights, values));
       const stats = rowStatistics(g, {
         weights,

@@ -4,19 +4,24 @@ import type { KeyIndex } from './keys';
 
 /**
  * `weights [R, B, K]` flat, rows of one query position `queries[b]` each; returns `[R * B]` window
- * lengths in tokens to one side, the token itself included.
+ * lengths in tokens to one side, the token itself included. `shares [B]` of the mass.
  */
 export function symmetricSpans(
   weights: Float32Array,
   queries: Float32Array,
   keys: KeyIndex,
-  share: number,
+  shares: Float32Array,
 ): Float32Array {
   const stride = keys.positions.length;
   return Float32Array.from({ length: weights.length / stride }, (_, row) => {
     const from = row * stride;
     const entries = weights.subarray(from, from + keys.count);
-    return symmetricSpan(entries, keys.positions, queries[row % queries.length]!, share);
+    return symmetricSpan(
+      entries,
+      keys.positions,
+      queries[row % queries.length]!,
+      shares[row % queries.length]!,
+    );
   });
 }
 

@@ -1,0 +1,76 @@
+/** Where the editor starts and stops Longsight: makes the parts and ties them together. */
+
+import * as vscode from 'vscode';
+import { Choices } from './choices';
+import { registerCommands, type App } from './commands';
+import { Comparisons } from './compare';
+import { keepContextKeys } from './contextKeys';
+import { followCursor } from './cursor';
+import { Decorations } from './decorations';
+import { EngineClient } from './engineClient';
+import { registerHovers } from './hovers';
+import { Inspections } from './inspections';
+import { followLog } from './log';
+import { notify } from './notifications';
+import { Panel } from './panel';
+import { PanelHost } from './panelHost';
+import { Runs, type RunParts } from './runs';
+import { SettingsStore } from './settings';
+import { showStatus } from './statusBar';
+
+/** A file that is opened and inspected at once; `npm start` sets it. */
+const INSPECT_ON_OPEN = 'LONGSIGHT_INSPECT_ON_OPEN';
+
+/** What the tests inside the editor look at; not for other extensions. */
+export interface TestApi {
+  readonly app: App;
+}
+
+let engine: EngineClient | undefined;
+
+export function activate(context: vscode.ExtensionContext): TestApi {
+  const log = vscode.window.createOutputChannel('Longsight', { log: true });
+  engine = new EngineClient({ entry: context.asAbsolutePath('dist/engine.js') });
+  const settings = new SettingsStore();
+  const choices = new Choices(context, settings);
+  const inspections = new Inspections(engine);
+  const parts: RunParts = { engine, settings, choices, inspections, log };
+  const runs = new Runs(parts);
+  const panel = new Panel(context.extensionUri, new PanelHost(parts, runs), log, parts);
+  const comparisons = new Comparisons(engine);
+  const example = vscode.Uri.joinPath(context.extensionUri, 'examples', 'field-guide.md');
+  const app: App = { ...parts, runs, panel, comparisons, example };
+  context.subscriptions.push(
+    log,
+    followLog(engine, log),
+    settings,
+    choices,
+    inspections,
+    panel,
+    comparisons,
+    new Decorations(engine, inspections, settings, log),
+    followCursor(inspections, settings),
+    registerHovers(engine, inspections),
+    showStatus(inspections),
+    keepContextKeys(inspections),
+    registerCommands(app),
+  );
+  void inspectOnOpen(app);
+  return { app };
+}
+
+export async function deactivate(): Promise<void> {
+  await engine?.dispose();
+}
+
+async function inspectOnOpen(app: App): Promise<void> {
+  const path = process.env[INSPECT_ON_OPEN];
+  if (path === undefined || path === '') return;
+  try {
+    const document = await vscode.workspace.openTextDocument(vscode.Uri.file(path));
+    await vscode.window.showTextDocument(document, { preview: false });
+    await app.runs.inspect(document);
+  } catch (error) {
+    notify(error, app.log);
+  }
+}

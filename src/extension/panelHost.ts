@@ -1,0 +1,124 @@
+/** Answers what the panel asks, for the document that is current when it asks. */
+
+import * as vscode from 'vscode';
+import type { HostApi, PanelState } from '../protocol/panel';
+import { Problem } from '../protocol/problem';
+import { compact } from './compact';
+import type { Inspection } from './inspection';
+import { withoutDefaults, checkChoice } from './parameters';
+import { openDocument, revealToken } from './ranges';
+import { nameOf, type RunParts, type Runs } from './runs';
+
+/** How many nodes of a structure the panel gets at once. */
+const STRUCTURE_LIMIT = 512;
+
+const NO_HEAD = { layer: 0, head: 0, token: undefined, pinned: false };
+
+export class PanelHost implements HostApi {
+  private readonly parts: RunParts;
+  private readonly runs: Runs;
+
+  constructor(parts: RunParts, runs: Runs) {
+    this.parts = parts;
+    this.runs = runs;
+  }
+
+  /** The state without waiting for anything. */
+  snapshot(): PanelState {
+    const { inspections, choices, settings } = this.parts;
+    const { inspection, running, problem } = inspections.current;
+    const document =
+      inspections.currentDocument === undefined ? undefined : openDocument(inspections.currentDocument);
+    return {
+      inspection: inspection?.summary,
+      documentName: document === undefined ? undefined : nameOf(document),
+      running,
+      staleFrom: inspection?.staleFrom,
+      problem,
+      variants: this.runs.variants,
+      variant: choices.variant,
+      selection: inspection?.selection ?? NO_HEAD,
+      topKeys: settings.values.topKeys,
+    };
+  }
+
+  async state(): Promise<PanelState> {
+    // The panel's controls need the list; without an engine it still opens and says what is wrong.
+    const failed = await this.runs.loadVariants().then(
+      () => undefined,
+      (error: unknown) => (error instanceof Problem ? error.message : undefined),
+    );
+    const state = this.snapshot();
+    return failed === undefined ? state : { ...state, problem: state.problem ?? failed };
+  }
+
+  async run(command: string): Promise<void> {
+    await vscode.commands.executeCommand(`longsight.${command}`);
+  }
+
+  async select(selection: PanelState['selection']): Promise<void> {
+    const { document } = this.inspection();
+    this.parts.inspections.select(document, { ...selection, token: selection.token ?? undefined });
+    return Promise.resolve();
+  }
+
+  async setVariant(choice: PanelState['variant']): Promise<void> {
+    const variant = checkChoice(await this.runs.loadVariants(), choice);
+    await this.parts.choices.setVariant(withoutDefaults(variant, choice.params));
+    await vscode.commands.executeCommand('longsight.inspectAgain');
+  }
+
+  async reveal(token: number): Promise<void> {
+    await revealToken(this.inspectionWith(token), token);
+  }
+
+  async overview(): ReturnType<HostApi['overview']> {
+    return compact(await this.parts.engine.overview(this.inspection().id));
+  }
+
+  async stats(...[head]: Parameters<HostApi['stats']>): ReturnType<HostApi['stats']> {
+    return compact(await this.parts.engine.stats(this.inspection().id, head));
+  }
+
+  async rows(...[rows, profile]: Parameters<HostApi['rows']>): ReturnType<HostApi['rows']> {
+    const { id } = this.inspection();
+    const top = this.parts.settings.values.topKeys;
+    return compact(await this.parts.engine.rows(rows.map(row => ({ ...row, id, top, profile }))));
+  }
+
+  async structure(...[row]: Parameters<HostApi['structure']>): ReturnType<HostApi['structure']> {
+    const { id } = this.inspection();
+    return compact(await this.parts.engine.structure({ id, row, limit: STRUCTURE_LIMIT }));
+  }
+
+  tokenDetail(token: number): ReturnType<HostApi['tokenDetail']> {
+    return this.parts.engine.tokenDetail(this.inspectionWith(token).id, token);
+  }
+
+  async texts(tokens: readonly number[]): ReturnType<HostApi['texts']> {
+    const inspection = this.inspection();
+    const document = openDocument(inspection.document);
+    return Promise.resolve(
+      tokens
+        .filter(token => inspection.has(token))
+        .map(token => ({
+          token,
+          text: inspection.textOf(token),
+          line: document === undefined ? 1 : document.positionAt(inspection.rangeOf(token)[0]).line + 1,
+        })),
+    );
+  }
+
+  private inspection(): Inspection {
+    const { inspection } = this.parts.inspections.current;
+    if (inspection === undefined)
+      throw new Problem('No inspection is open for this document; inspect it first.');
+    return inspection;
+  }
+
+  private inspectionWith(token: number): Inspection {
+    const inspection = this.inspection();
+    if (inspection.has(token)) return inspection;
+    throw new Problem(`The document has ${inspection.summary.tokens} tokens; there is no token ${token}.`);
+  }
+}

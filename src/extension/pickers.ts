@@ -1,0 +1,162 @@
+/** Quick picks: model, variant and its parameters, layer and head, actions. Each answers undefined when dismissed. */
+
+import { basename } from 'node:path';
+import * as vscode from 'vscode';
+import type { HeadRef, ParamSpec, ParamValue, VariantChoice, VariantInfo } from '../protocol/inspection';
+import type { Choices } from './choices';
+import type { Inspection } from './inspection';
+import { describeAllowed, parseParam, valueOf, withoutDefaults } from './parameters';
+
+interface Item<T> extends vscode.QuickPickItem {
+  readonly value: T;
+}
+
+function separator(label: string): vscode.QuickPickItem {
+  return { label, kind: vscode.QuickPickItemKind.Separator };
+}
+
+async function pick<T>(
+  items: readonly (Item<T> | vscode.QuickPickItem)[],
+  options: { readonly title: string; readonly placeHolder: string },
+): Promise<T | undefined> {
+  const chosen = await vscode.window.showQuickPick(items, {
+    ...options,
+    matchOnDescription: true,
+    matchOnDetail: true,
+  });
+  return chosen !== undefined && 'value' in chosen ? chosen.value : undefined;
+}
+
+/** A checkpoint folder, absolute. */
+export async function pickModel(choices: Choices): Promise<string | undefined> {
+  const current = choices.model;
+  const item = (directory: string, detail: string): Item<string> => ({
+    label: basename(directory),
+    detail,
+    description: directory === current ? 'in use' : '',
+    iconPath: new vscode.ThemeIcon(directory === current ? 'check' : 'folder'),
+    value: directory,
+  });
+  const chosen = await pick<string>(
+    [
+      item(choices.bundledModel, 'Bundled with Longsight: small, trained, nothing to download'),
+      separator('recent'),
+      ...choices.recentModels.map(directory => item(directory, directory)),
+      separator('other'),
+      {
+        label: 'Browse…',
+        detail: 'A Hugging Face folder with config.json, model.safetensors and tokenizer.json',
+        iconPath: new vscode.ThemeIcon('folder-opened'),
+        value: '',
+      },
+    ],
+    { title: 'Longsight: Choose Model', placeHolder: 'The model that reads the document' },
+  );
+  return chosen === '' ? await browse() : chosen;
+}
+
+async function browse(): Promise<string | undefined> {
+  const folders = await vscode.window.showOpenDialog({
+    canSelectFiles: false,
+    canSelectFolders: true,
+    openLabel: 'Use This Model',
+    title: 'A model folder: config.json, model.safetensors, tokenizer.json',
+  });
+  return folders?.[0]?.fsPath;
+}
+
+/** A variant and, one after the other, its parameters. */
+export async function pickVariant(
+  variants: readonly VariantInfo[],
+  current: VariantChoice,
+): Promise<VariantChoice | undefined> {
+  const variant = await pick<VariantInfo>(
+    variants.map(value => ({
+      label: value.title,
+      description: value.id === current.id ? `${value.id}, in use` : value.id,
+      detail: `${value.summary} Cost ${value.cost}. ${value.source}`,
+      value,
+    })),
+    { title: 'Longsight: Choose Variant', placeHolder: 'Which keys each query sees' },
+  );
+  if (variant === undefined) return undefined;
+  const start: VariantChoice = variant.id === current.id ? current : { id: variant.id, params: {} };
+  const params: Record<string, ParamValue> = {};
+  const names = Object.keys(variant.params);
+  for (const [index, name] of names.entries()) {
+    const spec = variant.params[name]!;
+    const title = `Longsight: ${variant.title}, ${name} (${index + 1} of ${names.length})`;
+    const value = await askParam(title, spec, valueOf(start, name, spec));
+    if (value === undefined) return undefined;
+    params[name] = value;
+  }
+  return withoutDefaults(variant, params);
+}
+
+async function askParam(
+  title: string,
+  spec: ParamSpec,
+  current: ParamValue,
+): Promise<ParamValue | undefined> {
+  if (spec.type === 'boolean' || spec.type === 'choice') {
+    const values: readonly ParamValue[] = spec.type === 'boolean' ? [true, false] : spec.choices;
+    const items = values.map(value => ({
+      label: String(value),
+      description: [value === current ? 'in use' : '', value === spec.default ? 'default' : '']
+        .filter(word => word !== '')
+        .join(', '),
+      value,
+    }));
+    return await pick<ParamValue>(items, { title, placeHolder: spec.help });
+  }
+  const typed = await vscode.window.showInputBox({
+    title,
+    prompt: `${spec.help} Enter ${describeAllowed(spec)}; the default is ${spec.default}.`,
+    value: String(current),
+    validateInput: text =>
+      parseParam(spec, text) === undefined ? `Enter ${describeAllowed(spec)}.` : undefined,
+  });
+  return typed === undefined ? undefined : parseParam(spec, typed);
+}
+
+export async function pickHead(inspection: Inspection): Promise<HeadRef | undefined> {
+  const { layers, heads } = inspection.summary;
+  const { layer, head } = inspection.selection;
+  const items = (what: string, limit: number, current: number): Item<number>[] =>
+    Array.from({ length: limit }, (_, value) => ({
+      label: `${what} ${value}`,
+      description: value === current ? 'shown' : '',
+      value,
+    }));
+  const title = 'Longsight: Choose Layer and Head';
+  const nextLayer = await pick<number>(items('Layer', layers, layer), {
+    title,
+    placeHolder: 'Layer, 0 is the first',
+  });
+  if (nextLayer === undefined) return undefined;
+  const nextHead = await pick<number>(items('Head', heads, head), {
+    title,
+    placeHolder: `Head of layer ${nextLayer}`,
+  });
+  return nextHead === undefined ? undefined : { layer: nextLayer, head: nextHead };
+}
+
+export interface Action {
+  readonly label: string;
+  readonly icon: string;
+  readonly command: string;
+}
+
+export async function pickAction(
+  actions: readonly Action[],
+  placeHolder: string,
+): Promise<string | undefined> {
+  return await pick<string>(
+    actions.map(({ label, icon, command }) => ({
+      label,
+      iconPath: new vscode.ThemeIcon(icon),
+      value: command,
+    })),
+    { title: 'Longsight', placeHolder },
+  );
+}

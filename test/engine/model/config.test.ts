@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest';
+import { parseConfig } from '../../../src/engine/model/config';
+import { SMALL_LLAMA } from '../../support/checkpoints';
+import type { ConfigFields } from '../../support/checkpoints';
+
+const parse = (changes: ConfigFields) =>
+  parseConfig(JSON.stringify({ ...SMALL_LLAMA, ...changes }), 'config.json');
+
+describe('config of a Llama', () => {
+  it('fills what older configs leave out', () => {
+    const config = parse({
+      num_key_value_heads: undefined,
+      head_dim: undefined,
+      rms_norm_eps: undefined,
+      rope_theta: undefined,
+      tie_word_embeddings: undefined,
+      eos_token_id: [1, 2],
+      bos_token_id: null,
+    });
+    expect(config).toMatchObject({
+      numKeyValueHeads: 4,
+      headDim: 6,
+      rmsNormEps: 1e-6,
+      ropeTheta: 10000,
+      ropeScaling: { type: 'default' },
+      tieWordEmbeddings: false,
+      attentionBias: false,
+      mlpBias: false,
+      eosTokenIds: [1, 2],
+      bosTokenId: undefined,
+    });
+  });
+
+  it('knows the architecture by its class when model_type is missing', () => {
+    expect(parse({ model_type: undefined }).modelType).toBe('llama');
+  });
+
+  it('reads rope_parameters of newer configs', () => {
+    const config = parse({
+      rope_theta: undefined,
+      rope_parameters: { rope_type: 'linear', factor: 4, rope_theta: 500000 },
+    });
+    expect(config).toMatchObject({ ropeTheta: 500000, ropeScaling: { type: 'linear', factor: 4 } });
+  });
+
+  it('reads every kind of rotary scaling', () => {
+    const scaling = (rope_scaling: object) => parse({ rope_scaling }).ropeScaling;
+    expect(scaling({ type: 'dynamic', factor: 2 })).toEqual({
+      type: 'dynamic',
+      factor: 2,
+      originalMaxPositionEmbeddings: 4096,
+    });
+    expect(scaling({ rope_type: 'yarn', factor: 4, original_max_position_embeddings: 1024 })).toEqual({
+      type: 'yarn',
+      factor: 4,
+      originalMaxPositionEmbeddings: 1024,
+      betaFast: 32,
+      betaSlow: 1,
+      attentionFactor: 0.1 * Math.log(4) + 1,
+      truncate: true,
+    });
+    expect(
+      scaling({
+        rope_type: 'llama3',
+        factor: 8,
+        low_freq_factor: 1,
+        high_freq_factor: 4,
+        original_max_position_embeddings: 8192,
+      }),
+    ).toMatchObject({ type: 'llama3', lowFreqFactor: 1, highFreqFactor: 4 });
+  });
+
+  it.each<[string, ConfigFields, string]>([
+    ['another architecture', { model_type: 'mamba' }, 'model_type is "mamba"'],
+    ['an inherited name', { model_type: 'constructor' }, 'model_type is "constructor"'],
+    [
+      'another class',
+      { architectures: ['LlamaForSequenceClassification'] },
+      'LlamaForSequenceClassification',
+    ],
+    ['a missing size', { hidden_size: undefined }, 'hidden_size is undefined'],
+    ['a size of zero', { num_hidden_layers: 0 }, 'num_hidden_layers is 0; expected at least 1'],
+    ['an absurd size', { vocab_size: 1e12 }, 'vocab_size is 1000000000000; expected at most'],
+    ['half a head', { num_attention_heads: 2.5 }, 'num_attention_heads is 2.5; expected a whole number'],
+    ['text for a number', { hidden_size: '24' }, 'hidden_size is "24"; expected a number'],
+    ['uneven groups', { num_key_value_heads: 3 }, 'num_attention_heads is 4; expected a multiple of'],
+    ['an odd head', { head_dim: 7 }, 'head_dim is 7'],
+    ['heads that do not divide', { head_dim: null, hidden_size: 26 }, 'hidden_size is 26'],
+    ['another activation', { hidden_act: 'gelu' }, 'hidden_act is "gelu"'],
+    ['an unknown scaling', { rope_scaling: { rope_type: 'longrope' } }, 'longrope'],
+    ['a scaling without factor', { rope_scaling: { type: 'linear' } }, 'rope_scaling.factor is missing'],
+    ['a partial rotation', { partial_rotary_factor: 0.5 }, 'partial_rotary_factor is 0.5'],
+    ['quantised weights', { quantization_config: { quant_method: 'gptq' } }, 'gptq'],
+    ['an epsilon of zero', { rms_norm_eps: 0 }, 'rms_norm_eps is 0; expected more than 0'],
+  ])('refuses %s by field and value', (_, changes, message) => {
+    expect(() => parse(changes)).toThrow(message);
+  });
+
+  it('refuses what is no JSON object', () => {
+    expect(() => parseConfig('{', 'config.json')).toThrow('to be JSON');
+    expect(() => parseConfig('[]', 'config.json')).toThrow('JSON object');
+    expect(() => parseConfig('{}', 'config.json')).toThrow('model_type is missing');
+  });
+});

@@ -1,0 +1,213 @@
+/**
+ * Every variant in the list, without exception: rows against the plain reference, rows against the
+ * identity probe, `M v = y`, and statistics against float64 arithmetic, at odd sizes and on each device.
+ */
+
+import { afterAll, describe, expect, it } from 'vitest';
+
+import { SINK_TOKENS, SPAN_MASS } from '../../src/protocol/inspection';
+import { floats } from '../../src/engine/onnx/tensor';
+import { createExecutor, type OrtExecutor } from '../../src/engine/runtime/executor';
+import { VARIANTS } from '../../src/engine/variants';
+import {
+  type BlockStats,
+  type Layer,
+  type Mixer,
+  paddedLength,
+  TILE,
+} from '../../src/engine/variants/primitives/mixer';
+import { devicesUnderTest } from '../support/devices';
+import { normal, random } from '../support/random';
+
+const HEADS = 4;
+const GROUPS = 2;
+const WIDTH = 16;
+const BLOCK = 50;
+
+/** Parameter choices that make each variant show its parts at a few hundred tokens. */
+const CASES: Readonly<Record<string, readonly Readonly<Record<string, unknown>>[]>> = {
+  dense: [{}, { causal: false }, { scale: 0.5 }],
+  local: [{ window: 9 }, { window: 30, sinks: 5 }, { window: 12, sinks: 3, causal: false }, { window: 4096 }],
+  segmented: [
+    { segment: 16 },
+    { segment: 10, pool: 'softmax', gate: 0.3 },
+    { segment: 21, gate: 0.05 },
+    { segment: 16, causal: false },
+    { segment: 'paragraph', pool: 'softmax' },
+    { segment: 1000 },
+  ],
+};
+
+describe.each(devicesUnderTest())('variants on %s', device => {
+  const executor = createExecutor(device, { strict: true });
+  afterAll(() => executor.release());
+  const sizes = device === 'cpu' ? [63, 111, 257] : [63, 111];
+
+  const table = VARIANTS.flatMap(variant =>
+    (CASES[variant.info.id] ?? [{}]).flatMap(params => sizes.map(tokens => ({ variant, params, tokens }))),
+  );
+
+  it.each(table)('$variant.info.id $params over $tokens tokens', async ({ variant, params, tokens }) => {
+    const layer = randomLayer(executor, tokens);
+    const mixer = await variant.open(layer, params);
+    const { y, stats } = await attendAll(mixer, tokens);
+    const reference = variant.reference(referenceInputs(layer, Number(params['scale'] ?? 0)), params);
+    await checkRows(mixer, reference, tokens, device === 'cpu' ? 1 : 17);
+
+    const probe = await attendAll(
+      await variant.open({ ...layer, v: identityValues(tokens) }, params),
+      tokens,
+    );
+    expect(largestDifference(probe.y, reference)).toBeLessThan(1e-5);
+
+    const product = multiply(probe.y, layer, tokens);
+    const largest = product.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
+    expect(largestDifference(y, product) / largest).toBeLessThan(1e-5);
+
+    checkStatistics(stats, reference, tokens, params['causal'] !== false);
+  });
+});
+
+it('knows test cases for every variant', () => {
+  expect(Object.keys(CASES).sort()).toEqual(VARIANTS.map(({ info }) => info.id).sort());
+});
+
+function randomLayer(executor: OrtExecutor, tokens: number): Layer {
+  const uniform = random(tokens);
+  const padded = paddedLength(tokens);
+  const randomHeads = (heads: number) => {
+    const x = floats([heads, padded, WIDTH]);
+    for (let h = 0; h < heads; h++) {
+      for (let at = 0; at < tokens * WIDTH; at++) x.data[h * padded * WIDTH + at] = 1.5 * normal(uniform);
+    }
+    return x;
+  };
+  const units = () =>
+    Int32Array.from({ length: tokens }, (_, i) => (i < 20 ? 0 : i < 25 ? 1 : 2 + Math.floor(i / 40)));
+  return { executor, tokens, q: randomHeads(HEADS), k: randomHeads(GROUPS), v: randomHeads(GROUPS), units };
+}
+
+function identityValues(tokens: number) {
+  const padded = paddedLength(tokens);
+  const v = floats([GROUPS, padded, tokens]);
+  for (let g = 0; g < GROUPS; g++) for (let j = 0; j < tokens; j++) v.data[(g * padded + j) * tokens + j] = 1;
+  return v;
+}
+
+async function attendAll(mixer: Mixer, tokens: number) {
+  const stats = { entropy: [] as number[], span: [] as number[], sink: [] as number[], peak: [] as number[] };
+  const blocks: { start: number; end: number; y: Float32Array; stats: BlockStats }[] = [];
+  for (let start = 0; start < tokens; start += BLOCK) {
+    const end = Math.min(tokens, start + BLOCK);
+    blocks.push({ start, end, ...(await mixer.attend({ start, end })) });
+  }
+  const width = blocks[0]!.y.length / HEADS / (blocks[0]!.end - blocks[0]!.start);
+  const y = new Float32Array(HEADS * tokens * width);
+  for (const block of blocks) {
+    const length = block.end - block.start;
+    for (let h = 0; h < HEADS; h++) {
+      y.set(
+        block.y.subarray(h * length * width, (h + 1) * length * width),
+        (h * tokens + block.start) * width,
+      );
+      for (const name of ['entropy', 'span', 'sink', 'peak'] as const) {
+        block.stats[name].subarray(h * length, (h + 1) * length).forEach((value, b) => {
+          stats[name][h * tokens + block.start + b] = value;
+        });
+      }
+    }
+  }
+  return { y, stats };
+}
+
+/** Every `step`-th row of every head: a software GPU takes its time over each. */
+async function checkRows(mixer: Mixer, reference: Float64Array, tokens: number, step: number): Promise<void> {
+  for (let row = HEADS * tokens - 1; row >= 0; row -= step) {
+    const { keys, weights } = await mixer.row(Math.floor(row / tokens), row % tokens);
+    const found = new Float32Array(tokens);
+    keys.forEach((key, at) => (found[key] = weights[at]!));
+    const expected = reference.subarray(row * tokens, (row + 1) * tokens);
+    expect(largestDifference(found, expected)).toBeLessThan(1e-5);
+  }
+}
+
+function referenceInputs(layer: Layer, given: number) {
+  const { tokens } = layer;
+  const scale = given === 0 ? 1 / Math.sqrt(WIDTH) : given;
+  const compact = (x: Layer['q']) => {
+    const flat = new Float32Array(HEADS * tokens * WIDTH);
+    const heads = x.shape[0]!;
+    for (let h = 0; h < HEADS; h++) {
+      const from = Math.floor((h * heads) / HEADS) * x.shape[1]! * WIDTH;
+      flat.set(x.data.subarray(from, from + tokens * WIDTH), h * tokens * WIDTH);
+    }
+    return flat;
+  };
+  const q = compact(layer.q);
+  const k = compact(layer.k);
+  const score = (h: number, i: number, j: number) => {
+    let sum = 0;
+    for (let d = 0; d < WIDTH; d++)
+      sum += q[(h * tokens + i) * WIDTH + d]! * k[(h * tokens + j) * WIDTH + d]!;
+    return sum * scale;
+  };
+  return { heads: HEADS, tokens, score, q, k, width: WIDTH, scale, units: layer.units };
+}
+
+function multiply(m: Float32Array, { v, tokens }: Layer, n: number): Float64Array {
+  const y = new Float64Array(HEADS * n * WIDTH);
+  for (let h = 0; h < HEADS; h++) {
+    const from = Math.floor((h * GROUPS) / HEADS) * v.shape[1]! * WIDTH;
+    for (let i = 0; i < n; i++) {
+      for (let j = 0; j < tokens; j++) {
+        const weight = m[(h * n + i) * n + j]!;
+        for (let e = 0; e < WIDTH; e++) y[(h * n + i) * WIDTH + e]! += weight * v.data[from + j * WIDTH + e]!;
+      }
+    }
+  }
+  return y;
+}
+
+function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  expect(a.length).toBe(b.length);
+  let largest = 0;
+  for (let at = 0; at < a.length; at++) {
+    const difference = Math.abs(a[at]! - b[at]!);
+    if (!(difference <= largest)) largest = Number.isNaN(difference) ? Infinity : difference;
+  }
+  return largest;
+}
+
+function checkStatistics(
+  stats: Record<'entropy' | 'span' | 'sink' | 'peak', number[]>,
+  m: Float64Array,
+  tokens: number,
+  causal: boolean,
+): void {
+  for (let row = 0; row < HEADS * tokens; row++) {
+    const i = row % tokens;
+    const weights = m.subarray(row * tokens, (row + 1) * tokens);
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    const entropy = weights.reduce((sum, w) => (w > 0 ? sum - (w / total) * Math.log(w / total) : sum), 0);
+    expect(Math.abs(stats.entropy[row]! - entropy)).toBeLessThan(2e-5);
+    expect(Math.abs(stats.peak[row]! - Math.max(...weights))).toBeLessThan(1e-5);
+    const sink = weights.subarray(0, SINK_TOKENS).reduce((sum, weight) => sum + weight, 0);
+    expect(Math.abs(stats.sink[row]! - sink)).toBeLessThan(1e-5);
+    // A span is right when it holds the mass and one token less does not, up to rounding at the edge.
+    const within = (span: number) =>
+      weights.reduce((sum, w, j) => {
+        const inside = causal ? i - j < span : Math.abs(i - j) < span;
+        return inside ? sum + w : sum;
+      }, 0);
+    const span = stats.span[row]!;
+    expect(Number.isInteger(span)).toBe(true);
+    expect(within(span)).toBeGreaterThan((SPAN_MASS - 1e-5) * total);
+    expect(within(span - 1)).toBeLessThan((SPAN_MASS + 1e-5) * total);
+  }
+}
+
+it('pads arrays to whole tiles', () => {
+  expect(paddedLength(1)).toBe(TILE);
+  expect(paddedLength(TILE)).toBe(TILE);
+  expect(paddedLength(TILE + 1)).toBe(2 * TILE);
+});

@@ -1,0 +1,205 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { InspectRequest } from '../../src/protocol/engine';
+import { Cancelled, Problem } from '../../src/protocol/problem';
+import { EngineClient, type EngineExit } from '../../src/extension/engineClient';
+
+const GRACE = 400;
+
+let folder: string;
+let entry: string;
+let client: EngineClient;
+let exits: EngineExit[];
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'longsight-fake-'));
+  entry = join(folder, 'engine.js');
+  const fake = join(import.meta.dirname, '../support/fakeEngine.ts');
+  await build({
+    entryPoints: [fake],
+    outfile: entry,
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    keepNames: true,
+  });
+});
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
+beforeEach(() => {
+  client = new EngineClient({ entry }, GRACE);
+  exits = [];
+  client.exited.on(exit => exits.push(exit));
+});
+
+afterEach(() => client.dispose());
+
+function request(id: string, text: string): InspectRequest {
+  return {
+    id,
+    text,
+    model: '/models/fake',
+    variant: { id: 'dense', params: {} },
+    device: 'cpu',
+    maxTokens: 100,
+  };
+}
+
+function exists(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Waits until `holds`, for two seconds at most. */
+async function until(holds: () => boolean): Promise<void> {
+  const end = Date.now() + 2000;
+  while (!holds() && Date.now() < end) await new Promise(resolve => setTimeout(resolve, 5));
+  expect(holds()).toBe(true);
+}
+
+/** The error of a call that must fail. */
+async function failure(call: Promise<unknown>): Promise<Error> {
+  return await call.then(
+    () => expect.fail('the call was expected to fail'),
+    (error: unknown) => error as Error,
+  );
+}
+
+describe('a working engine', () => {
+  it('starts on first use and answers with typed arrays', async () => {
+    expect(client.pid).toBeUndefined();
+    const summary = await client.inspect(request('a', 'the long sight'));
+    expect(summary).toMatchObject({ tokens: 3, loss: 2.5 });
+    const table = await client.tokens('a');
+    expect([...table.starts]).toEqual([0, 3, 8]);
+    expect(table.ids).toBeInstanceOf(Int32Array);
+    const [row] = await client.rows([{ id: 'a', layer: 1, head: 0, token: 2, top: 2, profile: 0 }]);
+    expect(row!.keys.map(key => key.index)).toEqual([2, 1]);
+  });
+
+  it('tells the start before the end, and progress of a slow run', async () => {
+    const said: string[] = [];
+    client.started.on(summary => said.push(`started ${summary.id}`));
+    client.progress.on(progress => said.push(`progress ${progress.id}`));
+    const run = client.inspect(request('s', '@slow text'));
+    await until(() => said.includes('progress s'));
+    expect(said[0]).toBe('started s');
+    await client.cancel('s');
+    await failure(run);
+  });
+
+  it('hands on problems as problems and defects as defects', async () => {
+    const problem = await failure(client.inspect(request('p', '@problem text')));
+    expect(problem).toBeInstanceOf(Problem);
+    expect(problem.message).toContain('Try another');
+    const defect = await failure(client.inspect(request('d', '@defect text')));
+    expect(defect).not.toBeInstanceOf(Problem);
+    expect(defect.message).toContain('not a fake');
+    await expect(client.describeModel('/missing/model')).rejects.toBeInstanceOf(Problem);
+  });
+
+  it('does not start an engine to close what it cannot hold', async () => {
+    await client.close('nothing');
+    expect(client.pid).toBeUndefined();
+  });
+});
+
+describe('a lost engine', () => {
+  it('says how it ended and with which last words, and the next run works', async () => {
+    const error = await failure(client.inspect(request('c', '@crash text')));
+    expect(error).toBeInstanceOf(Problem);
+    expect(error.message).toContain('exit code 3');
+    expect(error.message).toContain('the fake ran out of luck');
+    expect(exits).toHaveLength(1);
+    expect(exits[0]).toMatchObject({ expected: false, interrupted: true });
+    await expect(client.inspect(request('d', 'works again'))).resolves.toMatchObject({ tokens: 2 });
+  });
+
+  it('answers every pending call when it is killed from outside', async () => {
+    await client.info();
+    const pid = client.pid!;
+    const calls = [client.inspect(request('k', '@slow text')), client.inspect(request('l', '@slow text'))];
+    const failures = Promise.all(calls.map(failure));
+    process.kill(pid, 'SIGKILL');
+    for (const error of await failures) {
+      expect(error).toBeInstanceOf(Problem);
+      expect(error.message).toContain('SIGKILL');
+    }
+    const { pid: next } = await client.info();
+    expect(next).not.toBe(pid);
+  });
+
+  it('refuses an entry that is not there, in a sentence', async () => {
+    const lost = new EngineClient({ entry: join(folder, 'nowhere.js') });
+    const error = await failure(lost.info());
+    expect(error).toBeInstanceOf(Problem);
+    expect(error.message).toContain('nowhere.js');
+  });
+});
+
+describe('cancelling', () => {
+  it('answers at once and leaves an engine alone that stops', async () => {
+    const run = failure(client.inspect(request('s', '@slow text')));
+    await client.info();
+    const { pid } = client;
+    const from = performance.now();
+    await expect(client.cancel('s')).resolves.toBe(true);
+    expect(await run).toBeInstanceOf(Cancelled);
+    expect(performance.now() - from).toBeLessThan(200);
+    await new Promise(resolve => setTimeout(resolve, 2 * GRACE));
+    expect(client.pid).toBe(pid);
+    expect(exits).toEqual([]);
+  });
+
+  it('answers at once even if the engine hangs, ends it after the grace, and goes on with another', async () => {
+    const started = new Promise<void>(resolve => client.started.on(() => resolve()));
+    const run = failure(client.inspect(request('h', '@hang text')));
+    await started;
+    const pid = client.pid!;
+    const from = performance.now();
+    await client.cancel('h');
+    expect(await run).toBeInstanceOf(Cancelled);
+    expect(performance.now() - from).toBeLessThan(200);
+    await until(() => exits.length === 1);
+    expect(exits[0]!.reason).toContain('did not stop within 0.4 s');
+    expect(exits[0]!.interrupted).toBe(false);
+    expect(exists(pid)).toBe(false);
+    await expect(client.inspect(request('n', 'next one'))).resolves.toMatchObject({ tokens: 2 });
+  });
+
+  it('says when there was nothing to cancel', async () => {
+    await expect(client.cancel('none')).resolves.toBe(false);
+  });
+});
+
+describe('ending', () => {
+  it('restarts with another process and answers runs with a cancellation', async () => {
+    const run = failure(client.inspect(request('s', '@slow text')));
+    await client.info();
+    const pid = client.pid!;
+    await client.restart();
+    expect(await run).toBeInstanceOf(Cancelled);
+    expect(client.pid).not.toBe(pid);
+    expect(exists(pid)).toBe(false);
+    expect(exits).toEqual([{ reason: 'The engine was restarted.', expected: true, interrupted: false }]);
+  });
+
+  it('leaves no process behind and starts none after', async () => {
+    const run = failure(client.inspect(request('h', '@hang text')));
+    await new Promise(resolve => setTimeout(resolve, 200));
+    const pid = client.pid!;
+    await client.dispose();
+    expect(await run).toBeInstanceOf(Cancelled);
+    expect(exists(pid)).toBe(false);
+    await expect(client.info()).rejects.toBeInstanceOf(Problem);
+    expect(client.pid).toBeUndefined();
+  });
+});

@@ -1,0 +1,98 @@
+import { describe, expect, it } from 'vitest';
+import { compact } from '../../src/extension/compact';
+import { panelPage } from '../../src/extension/panelPage';
+import { readMessage } from '../../src/extension/panelMessages';
+
+/** What arrives when a page posts `message`: it travels as JSON. */
+function arrive(message: unknown): ReturnType<typeof readMessage> {
+  return readMessage(JSON.parse(JSON.stringify(message)));
+}
+
+function call(method: string, ...args: readonly unknown[]): ReturnType<typeof readMessage> {
+  return arrive({ t: 'q', i: '7', m: method, a: args });
+}
+
+describe('messages from the panel', () => {
+  it.each([
+    ['state'],
+    ['run', 'chooseModel'],
+    ['select', { layer: 1, head: 2, token: 5, pinned: true }],
+    ['setVariant', { id: 'local', params: { window: 8, causal: true, mode: 'a' } }],
+    ['reveal', 0],
+    ['overview'],
+    ['stats', { layer: 0, head: 0 }],
+    ['rows', [{ layer: 0, head: 0, token: 3 }], 400],
+    ['structure', { layer: 0, head: 0, token: 3 }],
+    ['tokenDetail', 3],
+    ['texts', [1, 2, 3]],
+  ])('%s is a call', (method, ...args) => {
+    expect(call(method, ...args)).toEqual({ ok: true, request: { t: 'q', i: '7', m: method, a: args } });
+  });
+
+  it('read what JSON cannot carry as absent', () => {
+    expect(call('structure', undefined)).toMatchObject({ ok: true, request: { a: [undefined] } });
+    expect(call('structure')).toMatchObject({ ok: true, request: { a: [undefined] } });
+    const read = call('select', { layer: 0, head: 0, token: undefined, pinned: false });
+    expect(read).toMatchObject({ ok: true, request: { a: [{ layer: 0, head: 0, pinned: false }] } });
+  });
+
+  it.each([
+    ['run', 'workbench.action.quit'],
+    ['run', 'openSettings'],
+    ['run'],
+    ['state', 'more'],
+    ['select', { layer: -1, head: 0, pinned: false }],
+    ['select', { layer: 0, head: 0.5, pinned: false }],
+    ['select', { layer: 0, head: 0 }],
+    ['setVariant', { id: 'x', params: { a: { b: 1 } } }],
+    ['reveal', '3'],
+    ['rows', [{ layer: 0, head: 0, token: 3 }], 1e6],
+    ['rows', 'all', 10],
+    ['texts', Array.from({ length: 20_001 }, () => 0)],
+    ['constructor'],
+    ['toString'],
+    ['snapshot'],
+  ])('%s with wrong arguments is answered with a problem', (method, ...args) => {
+    const read = call(method, ...args);
+    expect(read).toMatchObject({ ok: false, id: '7' });
+    if (!read.ok) expect(read.problem.message).toContain(`"${method}"`);
+  });
+
+  it.each([
+    [null],
+    ['text'],
+    [42],
+    [{ t: 's', i: '1', r: 2 }],
+    [{ t: 'q', m: 3, a: [] }],
+    [{ t: 'q', m: 'state' }],
+  ])('%j is no call', message => {
+    expect(arrive(message)).toMatchObject({ ok: false, id: undefined });
+  });
+});
+
+describe('the page', () => {
+  const page = panelPage({ script: 'res://s.js', style: 'res://s.css', source: 'res:', nonce: 'abc' });
+
+  it('runs nothing but its own script', () => {
+    expect(page).toContain(`default-src 'none'`);
+    expect(page).toContain(`script-src 'nonce-abc'`);
+    expect(page).not.toContain('unsafe');
+    expect(page.match(/<script/g)).toHaveLength(1);
+    expect(page).toContain('<div id="app"></div>');
+  });
+});
+
+describe('typed arrays for the panel', () => {
+  it('leave the message they came in behind', () => {
+    const message = new ArrayBuffer(1000);
+    const value = {
+      list: [{ ranges: new Int32Array(message, 8, 2) }],
+      mass: new Float32Array(message, 16, 3),
+      n: 1,
+    };
+    const sent = compact(value);
+    expect(sent).toEqual(value);
+    expect(sent.list[0]!.ranges.buffer.byteLength).toBe(8);
+    expect(sent.mass.buffer.byteLength).toBe(12);
+  });
+});

@@ -1,0 +1,216 @@
+/**
+ * An engine without a model, for tests of those who talk to one: same protocol, words as tokens,
+ * attention that falls with distance. The text's first word can ask for trouble:
+ * `@crash` ends the process, `@kill` as by the system, `@hang` blocks it for good, `@slow` takes its
+ * time between blocks, `@problem` and `@defect` fail.
+ */
+
+import process from 'node:process';
+import { createBirpc } from 'birpc';
+import type { EngineApi, EngineEvents, RowRequest } from '../../src/protocol/engine';
+import type {
+  InspectionSummary,
+  ModelInfo,
+  Row,
+  TokenStats,
+  TokenTable,
+  VariantInfo,
+} from '../../src/protocol/inspection';
+import { Cancelled, decodeMessage, encodeMessage, Problem } from '../../src/protocol/problem';
+
+const LAYERS = 2;
+const HEADS = 3;
+
+interface Held {
+  readonly text: string;
+  readonly table: TokenTable;
+  summary: InspectionSummary;
+}
+
+const held = new Map<string, Held>();
+const cancelled = new Set<string>();
+
+const variants: readonly VariantInfo[] = [
+  {
+    id: 'dense',
+    title: 'Dense',
+    summary: 'Every query sees every key before it.',
+    source: 'test',
+    trainingClass: 'TF',
+    cost: 'n²',
+    plan: [],
+    params: {},
+  },
+  {
+    id: 'local',
+    title: 'Local',
+    summary: 'Every query sees the keys of a window.',
+    source: 'test',
+    trainingClass: 'TF',
+    cost: 'n·w',
+    plan: [],
+    params: { window: { type: 'integer', default: 4, min: 1, max: 64, help: 'Tokens in the window.' } },
+  },
+];
+
+function modelAt(directory: string): ModelInfo {
+  if (directory.includes('missing')) {
+    throw new Problem(`A model folder was expected at ${directory}; it does not exist. Choose another.`);
+  }
+  return {
+    name: 'fake',
+    directory,
+    architecture: 'llama',
+    layers: LAYERS,
+    heads: HEADS,
+    keyValueHeads: HEADS,
+    headWidth: 4,
+    vocabulary: 1000,
+    parameters: 1,
+    context: 64,
+  };
+}
+
+function tokenise(text: string): TokenTable {
+  const words = [...text.matchAll(/\s*\S+|\s+$/g)];
+  return {
+    ids: Int32Array.from(words, word => word[0].length),
+    starts: Int32Array.from(words, word => word.index),
+    ends: Int32Array.from(words, word => word.index + word[0].length),
+  };
+}
+
+function of(id: string): Held {
+  const inspection = held.get(id);
+  if (inspection === undefined)
+    throw new Problem(`No inspection is called ${id}; inspect the document again.`);
+  return inspection;
+}
+
+/** Weights `2^-(distance + head + 1)`, the rest on the token itself. */
+function rowOf({ id, layer, head, token, top, profile }: RowRequest): Row {
+  const { table } = of(id);
+  if (token >= table.ids.length) throw new Problem(`There is no token ${token}.`);
+  const weights = Array.from({ length: token + 1 }, (_, index) => 2 ** -(token - index + head + 1));
+  weights[token]! += 1 - weights.reduce((sum, weight) => sum + weight, 0);
+  const keys = weights.map((weight, index) => ({ index, weight })).sort((a, b) => b.weight - a.weight);
+  return {
+    layer,
+    head,
+    token,
+    entropy: -weights.reduce((sum, weight) => sum + weight * Math.log(weight), 0),
+    span: Math.min(token + 1, 3),
+    sink: weights.slice(0, 4).reduce((sum, weight) => sum + weight, 0),
+    peak: keys[0]!.weight,
+    mass: keys.slice(0, top).reduce((sum, key) => sum + key.weight, 0),
+    keys: keys.slice(0, top),
+    admitted: token + 1,
+    distribution: true,
+    histogram: { edges: Int32Array.of(0, 1, 2, 4), mass: Float32Array.of(0.5, 0.3, 0.2) },
+    profile: new Float32Array(profile),
+  };
+}
+
+const pause = (milliseconds: number): Promise<void> =>
+  new Promise(resolve => setTimeout(resolve, milliseconds));
+
+async function trouble(word: string | undefined, id: string): Promise<void> {
+  switch (word) {
+    case '@crash':
+      process.stderr.write('the fake ran out of luck\n');
+      process.exit(3);
+    case '@kill':
+      process.kill(process.pid, 'SIGKILL');
+      await pause(10_000);
+      break;
+    case '@hang':
+      for (;;) Math.random();
+    case '@problem':
+      throw new Problem('A better text was expected; this one asks for a problem. Try another.');
+    case '@defect':
+      throw new TypeError('undefined is not a fake');
+    case '@slow':
+      for (let block = 0; block < 100; block++) {
+        await pause(20);
+        if (cancelled.delete(id)) throw new Cancelled();
+        void rpc.$callEvent('progress', { id, fraction: block / 100, phase: `Block ${block}` });
+      }
+      break;
+    case undefined:
+    default:
+  }
+}
+
+const api: EngineApi = {
+  info: async () => Promise.resolve({ pid: process.pid, runtime: 'fake', variants }),
+  describeModel: async directory => Promise.resolve().then(() => modelAt(directory)),
+  openDevice: async () => Promise.resolve({ name: 'cpu', fallback: undefined }),
+  inspect: async request => {
+    const model = modelAt(request.model);
+    const table = tokenise(request.text);
+    const summary: InspectionSummary = {
+      id: request.id,
+      model,
+      variant: request.variant,
+      device: { name: 'cpu', fallback: undefined },
+      tokens: table.ids.length,
+      layers: LAYERS,
+      heads: HEADS,
+      loss: undefined,
+      seconds: 0,
+      notes: [],
+    };
+    held.set(request.id, { text: request.text, table, summary });
+    await rpc.$callEvent('started', summary);
+    await pause(1);
+    await trouble(request.text.split(/\s/)[0], request.id);
+    const done = { ...summary, loss: 2.5, seconds: 0.1 };
+    of(request.id).summary = done;
+    return done;
+  },
+  cancel: async id => {
+    cancelled.add(id);
+    return Promise.resolve(true);
+  },
+  close: async id => {
+    held.delete(id);
+    return Promise.resolve();
+  },
+  tokens: async id => Promise.resolve().then(() => of(id).table),
+  losses: async id => Promise.resolve().then(() => new Float32Array(of(id).table.ids.length).fill(2.5)),
+  overview: async () =>
+    Promise.resolve().then(() => ({ layers: LAYERS, heads: HEADS, stats: stats(LAYERS * HEADS) })),
+  stats: async id => Promise.resolve().then(() => stats(of(id).table.ids.length)),
+  rows: async requests => Promise.resolve().then(() => requests.map(rowOf)),
+  tokenDetail: async (id, token) =>
+    Promise.resolve().then(() => {
+      const { table, text } = of(id);
+      const shown = text.slice(table.starts[token], table.ends[token]);
+      return {
+        token,
+        id: table.ids[token]!,
+        text: shown,
+        piece: shown,
+        loss: 2.5,
+        predictions: [],
+        path: [],
+      };
+    }),
+  structure: async () => Promise.resolve({ title: 'none', nodes: [], total: 0 }),
+};
+
+function stats(length: number): TokenStats {
+  const ramp = Float32Array.from({ length }, (_, index) => index / length);
+  return { entropy: ramp, span: ramp, sink: new Float32Array(length), peak: ramp };
+}
+
+const rpc = createBirpc<EngineEvents, EngineApi, false>(api, {
+  proxify: false,
+  timeout: -1,
+  post: message => process.send?.(message),
+  on: receive => void process.on('message', receive),
+  serialize: encodeMessage,
+  deserialize: decodeMessage,
+});
+
+process.on('disconnect', () => process.exit(0));

@@ -1,0 +1,56 @@
+/** Requests of which only the newest matters: at most one under way, at most one waiting. */
+
+import { sentence } from '../src/protocol/problem';
+
+export type Answer<T> =
+  | { readonly kind: 'value'; readonly value: T }
+  | { readonly kind: 'problem'; readonly problem: string };
+
+interface Wanted<T> {
+  readonly scope: string;
+  readonly fetch: () => Promise<T>;
+}
+
+/**
+ * Asks for things that the user passes by faster than they arrive. While a request is under way only
+ * the newest later one is remembered. A `scope` names what answers are comparable (one inspection):
+ * when it changes, an answer of the old scope is dropped and the new request starts at once.
+ */
+export class Latest<T> {
+  private running: Wanted<T> | undefined;
+  private waiting: Wanted<T> | undefined;
+
+  private readonly deliver: (answer: Answer<T>) => void;
+
+  constructor(deliver: (answer: Answer<T>) => void) {
+    this.deliver = deliver;
+  }
+
+  ask(scope: string, fetch: () => Promise<T>): void {
+    const wanted = { scope, fetch };
+    if (this.running?.scope === scope) this.waiting = wanted;
+    else void this.start(wanted);
+  }
+
+  /** Drops whatever is under way or waiting. */
+  forget(): void {
+    this.running = undefined;
+    this.waiting = undefined;
+  }
+
+  private async start(wanted: Wanted<T>): Promise<void> {
+    this.running = wanted;
+    this.waiting = undefined;
+    let answer: Answer<T>;
+    try {
+      answer = { kind: 'value', value: await wanted.fetch() };
+    } catch (error) {
+      answer = { kind: 'problem', problem: sentence(error) };
+    }
+    if (this.running !== wanted) return;
+    this.running = undefined;
+    // A failure that is already overtaken would only flicker.
+    if (answer.kind === 'value' || this.waiting === undefined) this.deliver(answer);
+    if (this.waiting !== undefined && this.running === undefined) void this.start(this.waiting);
+  }
+}

@@ -1,0 +1,141 @@
+/** What the panel knows: the extension's last word, and the reader's own choices in this page. */
+
+import type { StatName } from '../src/protocol/inspection';
+import { STAT_NAMES } from '../src/protocol/inspection';
+import type { PanelState, Selection } from '../src/protocol/panel';
+import type { Range } from './draw/axis';
+
+/** The views that can show a table in place of their drawing. */
+export const TABLES = ['overview', 'row', 'ribbon', 'segments'] as const;
+export type TableName = (typeof TABLES)[number];
+
+/** Choices that survive a reload. */
+export interface Choices {
+  readonly stat: StatName;
+  readonly tables: readonly TableName[];
+  /** The part of the document in view; undefined for all of it. */
+  readonly zoom: Range | undefined;
+  /** Which inspection `zoom` belongs to. */
+  readonly zoomOf: string | undefined;
+  readonly allKeys: boolean;
+}
+
+export interface Model {
+  readonly state: PanelState | undefined;
+  readonly choices: Choices;
+  /** A sentence about a call of this page that failed; undefined when none did. */
+  readonly failure: string | undefined;
+}
+
+export const FIRST_CHOICES: Choices = {
+  stat: 'span',
+  tables: [],
+  zoom: undefined,
+  zoomOf: undefined,
+  allKeys: false,
+};
+
+/** Reads saved choices; whatever has another shape falls back to the first ones. */
+export function readChoices(saved: unknown): Choices {
+  if (typeof saved !== 'object' || saved === null) return FIRST_CHOICES;
+  const fields = saved as Readonly<Record<string, unknown>>;
+  const stat = STAT_NAMES.find(name => name === fields['stat']) ?? FIRST_CHOICES.stat;
+  const listed = fields['tables'];
+  const tables = Array.isArray(listed) ? TABLES.filter(name => listed.includes(name)) : [];
+  const zoom = readRange(fields['zoom']);
+  const zoomOf = typeof fields['zoomOf'] === 'string' ? fields['zoomOf'] : undefined;
+  return { stat, tables, zoom, zoomOf, allKeys: fields['allKeys'] === true };
+}
+
+function readRange(value: unknown): Range | undefined {
+  if (typeof value !== 'object' || value === null || !('start' in value) || !('end' in value)) return undefined;
+  const { start, end } = value;
+  if (typeof start !== 'number' || typeof end !== 'number') return undefined;
+  return start >= 0 && end > start ? { start, end } : undefined;
+}
+
+/** Names the data an inspection holds now: changes when what was fetched of it may be out of date. */
+export function dataOf(state: PanelState | undefined): string | undefined {
+  const inspection = state?.inspection;
+  if (inspection === undefined) return undefined;
+  const { id, tokens, loss, seconds, variant, model, device } = inspection;
+  const done = state?.running === undefined ? 'done' : Math.floor(state.running.fraction * 8);
+  const when = state?.running === undefined ? seconds : 0;
+  return JSON.stringify([id, tokens, loss ?? null, when, variant, model.directory, device.name, done]);
+}
+
+/** Names the tokens an inspection covers, whose texts stay the same while its run goes on. */
+export function textsOf(state: PanelState | undefined): string | undefined {
+  const inspection = state?.inspection;
+  if (inspection === undefined) return undefined;
+  const { id, tokens, seconds, model } = inspection;
+  return JSON.stringify([id, tokens, model.directory, state?.running === undefined ? seconds : 0]);
+}
+
+type Listener = (model: Model) => void;
+
+export class Store {
+  private current: Model;
+  private readonly listeners = new Set<Listener>();
+
+  constructor(choices: Choices) {
+    this.current = { state: undefined, choices, failure: undefined };
+  }
+
+  get model(): Model {
+    return this.current;
+  }
+
+  get selection(): Selection | undefined {
+    return this.current.state?.selection;
+  }
+
+  /** The part of the document in view, and how many tokens the document has. */
+  get range(): { readonly range: Range; readonly total: number } {
+    return rangeOf(this.current);
+  }
+
+  update(change: Partial<Model>): void {
+    this.current = { ...this.current, ...change };
+    for (const listener of this.listeners) listener(this.current);
+  }
+
+  choose(change: Partial<Choices>): void {
+    this.update({ choices: { ...this.current.choices, ...change } });
+  }
+
+  zoomTo(range: Range | undefined): void {
+    this.choose({ zoom: range, zoomOf: this.current.state?.inspection?.id });
+  }
+
+  isTable(name: TableName): boolean {
+    return this.current.choices.tables.includes(name);
+  }
+
+  toggleTable(name: TableName): void {
+    const { tables } = this.current.choices;
+    this.choose({ tables: tables.includes(name) ? tables.filter(table => table !== name) : [...tables, name] });
+  }
+
+  /** Calls `act` now and whenever what `select` reads has changed. */
+  watch<T>(select: (model: Model) => T, act: (value: T, model: Model) => void): void {
+    let before = select(this.current);
+    this.listeners.add(model => {
+      const now = select(model);
+      if (Object.is(now, before)) return;
+      before = now;
+      act(now, model);
+    });
+    act(before, this.current);
+  }
+}
+
+export function rangeOf(model: Model): { readonly range: Range; readonly total: number } {
+  const inspection = model.state?.inspection;
+  const total = inspection?.tokens ?? 0;
+  const { zoom, zoomOf } = model.choices;
+  if (zoom === undefined || zoomOf !== inspection?.id || zoom.end > total) {
+    return { range: { start: 0, end: total }, total };
+  }
+  return { range: zoom, total };
+}

@@ -1,0 +1,58 @@
+/** What each statistic of a row is called, how it is written, and what it means. */
+
+import type { StatName } from '../src/protocol/inspection';
+import { SINK_TOKENS, SPAN_MASS } from '../src/protocol/inspection';
+import { compact, count, nats, share, weight } from './format';
+
+export interface Statistic {
+  readonly title: string;
+  /** Follows the number in a sentence; empty when the number carries it. */
+  readonly unit: string;
+  readonly help: string;
+  /** Spans cover several orders of magnitude and read on a logarithmic scale. */
+  readonly logarithmic: boolean;
+  readonly exact: (value: number) => string;
+  /** As short as a cell or an axis allows. */
+  readonly short: (value: number) => string;
+}
+
+export const STATISTICS: Readonly<Record<StatName, Statistic>> = {
+  entropy: {
+    title: 'Entropy',
+    unit: 'nats',
+    help: 'Entropy of the attention row in nats: 0 when one key takes all the weight, ln(n) when n keys share it evenly.',
+    logarithmic: false,
+    exact: nats,
+    short: value => (Number.isFinite(value) ? value.toFixed(1) : '–'),
+  },
+  span: {
+    title: 'Span',
+    unit: 'tokens',
+    help: `Span in tokens: the smallest window back from the token that holds ${SPAN_MASS * 100} % of its attention mass.`,
+    logarithmic: true,
+    exact: value => (Number.isInteger(value) ? count(value) : value < 100 ? value.toFixed(1) : count(value)),
+    short: compact,
+  },
+  sink: {
+    title: 'Sink mass',
+    unit: '',
+    help: `Share of the attention mass on the first ${SINK_TOKENS} tokens of the document, the attention sink.`,
+    logarithmic: false,
+    exact: share,
+    short: value => (Number.isFinite(value) ? `${Math.round(value * 100)}%` : '–'),
+  },
+  peak: {
+    title: 'Strongest weight',
+    unit: '',
+    help: 'The largest attention weight of the row: near 1 the token looks at a single key.',
+    logarithmic: false,
+    exact: weight,
+    short: value => (Number.isFinite(value) ? value.toFixed(2) : '–'),
+  },
+};
+
+/** `2.10 nats`, `31.2 %`. */
+export function withUnit(stat: StatName, value: number): string {
+  const { exact, unit } = STATISTICS[stat];
+  return unit === '' ? exact(value) : `${exact(value)} ${unit}`;
+}

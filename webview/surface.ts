@@ -1,0 +1,57 @@
+/** A canvas that stays crisp and redraws at most once a frame. */
+
+import type { Palette } from './draw/palette';
+import type { Size } from './draw/pen';
+import type { Theme } from './theme';
+
+export type Draw = (context: CanvasRenderingContext2D, size: Size, palette: Palette) => void;
+
+export class Surface {
+  readonly canvas: HTMLCanvasElement;
+  private readonly theme: Theme;
+  private readonly draw: Draw;
+  private frame = 0;
+
+  constructor(theme: Theme, draw: Draw, label?: string) {
+    this.theme = theme;
+    this.draw = draw;
+    this.canvas = document.createElement('canvas');
+    if (label === undefined) this.canvas.setAttribute('aria-hidden', 'true');
+    else {
+      this.canvas.setAttribute('role', 'img');
+      this.canvas.setAttribute('aria-label', label);
+    }
+    new ResizeObserver(() => this.invalidate()).observe(this.canvas);
+    theme.onChange(() => this.invalidate());
+  }
+
+  get size(): Size {
+    return { width: this.canvas.clientWidth, height: this.canvas.clientHeight };
+  }
+
+  /** Draws in the next frame. */
+  invalidate(): void {
+    if (this.frame !== 0) return;
+    this.frame = requestAnimationFrame(() => {
+      this.frame = 0;
+      this.paint();
+    });
+  }
+
+  private paint(): void {
+    const { width, height } = this.size;
+    if (width === 0 || height === 0) return;
+    const ratio = window.devicePixelRatio;
+    const across = Math.round(width * ratio);
+    const down = Math.round(height * ratio);
+    if (this.canvas.width !== across) this.canvas.width = across;
+    if (this.canvas.height !== down) this.canvas.height = down;
+    const context = this.canvas.getContext('2d');
+    if (context === null) return;
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, width, height);
+    context.save();
+    this.draw(context, { width, height }, this.theme.palette);
+    context.restore();
+  }
+}

@@ -1,0 +1,120 @@
+/** All heads of the selected layer for one token, side by side. */
+
+import type { Row } from '../../src/protocol/inspection';
+import type { Context } from '../context';
+import { h, setAttribute, setText, show } from '../dom';
+import { drawStrip } from '../draw/strip';
+import { compact, nats, plural, share } from '../format';
+import { section } from '../section';
+import { watchLayerRows } from '../selected';
+import { rangeOf } from '../state';
+import { Surface } from '../surface';
+
+interface Entry {
+  readonly element: HTMLElement;
+  readonly surface: Surface;
+  readonly label: HTMLElement;
+  readonly value: HTMLElement;
+}
+
+export function createHeads(context: Context): HTMLElement {
+  const { store, theme, tip } = context;
+  const view = section('heads', 'Heads of the layer', 'What every head of this layer does with the same token');
+  const list = h('div', { class: 'strips', role: 'listbox', tabindex: 0, 'aria-label': 'Heads of the layer' });
+  const scale = h(
+    'div',
+    { class: 'strip caption', 'aria-hidden': 'true' },
+    h('span'),
+    h('span', {}, 'mass over the document'),
+    h('span', { class: 'number' }, 'span'),
+  );
+  view.body.append(scale, list);
+  let rows: readonly Row[] = [];
+  const entries: Entry[] = [];
+
+  function make(head: number): Entry {
+    const surface = new Surface(theme, (pen, size, palette) => {
+      const row = rows[head];
+      const { range, total } = store.range;
+      if (row !== undefined && total > 0) drawStrip(pen, size, row, range, total, palette);
+    });
+    const label = h('span', { class: 'name' });
+    const value = h('span', { class: 'number' });
+    const element = h(
+      'div',
+      { class: 'strip', role: 'option', id: `head-option-${head}` },
+      label,
+      surface.canvas,
+      value,
+    );
+    element.addEventListener('click', () => context.select({ head }));
+    element.addEventListener('pointermove', event => {
+      const row = rows[head];
+      if (row === undefined) return;
+      tip.show(event.clientX, event.clientY, [
+        `Layer ${row.layer}, head ${row.head}`,
+        `Span: ${plural(row.span, 'token')}`,
+        `Entropy: ${nats(row.entropy)} nats`,
+        `Sink mass: ${share(row.sink)}`,
+      ]);
+    });
+    element.addEventListener('pointerleave', () => tip.hide());
+    return { element, surface, label, value };
+  }
+
+  function mark(): void {
+    const head = store.selection?.head;
+    entries.forEach((entry, at) => setAttribute(entry.element, 'aria-selected', String(at === head)));
+    setAttribute(list, 'aria-activedescendant', head === undefined ? undefined : `head-option-${head}`);
+  }
+
+  list.addEventListener('keydown', event => {
+    const head = store.selection?.head ?? 0;
+    const last = entries.length - 1;
+    const next = { ArrowUp: head - 1, ArrowDown: head + 1, Home: 0, End: last }[event.key];
+    if (next === undefined) return;
+    context.select({ head: Math.max(0, Math.min(last, next)) });
+    event.preventDefault();
+  });
+
+  watchLayerRows(context, answer => {
+    show(view.element, answer !== undefined);
+    if (answer === undefined) return;
+    if (answer.kind === 'problem') {
+      view.message(answer.problem, 'problem');
+      return;
+    }
+    rows = answer.value;
+    view.message(undefined);
+    view.title(`Heads of layer ${rows[0]?.layer ?? 0}`);
+    while (entries.length > rows.length) entries.pop()?.element.remove();
+    rows.forEach((row, head) => {
+      let entry = entries[head];
+      if (entry === undefined) {
+        entry = make(head);
+        entries.push(entry);
+        list.append(entry.element);
+      }
+      setText(entry.label, `H${row.head}`);
+      setText(entry.value, compact(row.span));
+      setAttribute(
+        entry.element,
+        'aria-label',
+        `Head ${row.head}: span ${plural(row.span, 'token')}, entropy ${nats(row.entropy)} nats, sink mass ${share(row.sink)}`,
+      );
+      entry.surface.invalidate();
+    });
+    mark();
+  });
+  store.watch(({ state }) => state?.selection.head, mark);
+  store.watch(
+    model => {
+      const { range } = rangeOf(model);
+      return `${range.start} ${range.end}`;
+    },
+    () => {
+      for (const entry of entries) entry.surface.invalidate();
+    },
+  );
+  return view.element;
+}

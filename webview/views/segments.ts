@@ -1,0 +1,138 @@
+/** What the variant's plan decided before attending: segments, windows, sets, with mass a node. */
+
+import type { Structure } from '../../src/protocol/inspection';
+import type { Context } from '../context';
+import { h, setAttribute, setText, show } from '../dom';
+import type { Box, Depths } from '../draw/icicle';
+import { contiguous, depthsOf, drawIcicle, icicleHeight, icicleLayout, nodeAt } from '../draw/icicle';
+import { count, plural, share } from '../format';
+import { Latest } from '../latest';
+import { section, tableToggle } from '../section';
+import { rowKey, rowRef } from '../selected';
+import { dataOf, rangeOf } from '../state';
+import { Surface } from '../surface';
+import { currentAxis, dragPan, wheelZoom, zoomKey } from '../zoom';
+import { createTree } from './tree';
+
+export function createSegments(context: Context): HTMLElement {
+  const { store, theme, tip } = context;
+  const view = section('segments', 'Segments', 'What the variant decided before attending, and where the token’s mass lies in it');
+  let structure: Structure | undefined;
+  let depths: Depths = { of: new Int32Array(), count: 0 };
+  let active: number | undefined;
+
+  const surface = new Surface(theme, (pen, size, palette) => {
+    const { range, total } = store.range;
+    if (structure === undefined || total === 0) return;
+    const token = store.selection?.token ?? undefined;
+    drawIcicle(pen, size, { structure, depths, range, total, token, active }, palette);
+  });
+  const plot = h('div', { class: 'plot', role: 'group', tabindex: 0, 'aria-label': 'Segments over the document' }, surface.canvas);
+  const cut = h('p', { class: 'muted', hidden: true });
+  const tree = createTree(context);
+  view.tools.append(tableToggle(store, 'segments', 'the segments'));
+  view.body.append(plot, tree.element, cut);
+
+  const boxes = (): readonly Box[] =>
+    structure === undefined ? [] : icicleLayout(structure, depths, currentAxis(store, plot));
+  const under = (x: number, y: number): number | undefined =>
+    structure === undefined ? undefined : nodeAt(boxes(), structure.nodes, x, y);
+
+  function arrange(): void {
+    if (structure === undefined) return;
+    const listed = store.isTable('segments') || !contiguous(structure);
+    show(plot, !listed);
+    show(tree.element, listed);
+    if (listed) tree.show(structure, store.selection?.token ?? undefined);
+    else {
+      surface.canvas.style.height = `${icicleHeight(depths)}px`;
+      surface.invalidate();
+    }
+  }
+
+  function empty(): string {
+    const { state } = store.model;
+    const id = state?.inspection?.variant.id;
+    const title = state?.variants.find(variant => variant.id === id)?.title ?? id ?? 'This variant';
+    return id === 'dense'
+      ? 'Dense attention decides nothing before attending: every token may look at all earlier ones. Choose another variant above to see its segments.'
+      : `${title} made no segments of this document.`;
+  }
+
+  const latest = new Latest<Structure>(answer => {
+    if (answer.kind === 'problem') {
+      view.message(answer.problem, 'problem');
+      return;
+    }
+    structure = answer.value;
+    const { nodes, title, total } = structure;
+    active = undefined;
+    view.title(title === '' ? 'Segments' : title);
+    view.message(nodes.length === 0 ? empty() : undefined);
+    if (nodes.length === 0) return;
+    depths = depthsOf(structure);
+    show(cut, total > nodes.length);
+    setText(cut, `${count(nodes.length)} of ${plural(total, 'node')}: those that hold the token, and the heaviest.`);
+    const heaviest = nodes.reduce((best, node, at) => ((node.mass || 0) > (nodes[best]!.mass || 0) ? at : best), 0);
+    const heavy = nodes[heaviest]!;
+    setAttribute(
+      plot,
+      'aria-label',
+      `${title} over the document, ${plural(nodes.length, 'node')}${Number.isFinite(heavy.mass) ? `; heaviest ${heavy.label} with ${share(heavy.mass)}` : ''}. Show it as a table to walk through the nodes.`,
+    );
+    arrange();
+  });
+  store.watch(
+    model => rowKey(model) ?? dataOf(model.state),
+    (key, model) => {
+      show(view.element, key !== undefined);
+      if (key === undefined) {
+        structure = undefined;
+        latest.forget();
+      } else {
+        const ref = rowRef(model);
+        latest.ask(model.state?.inspection?.id ?? '', () => context.host.structure(ref));
+      }
+    },
+  );
+  store.watch(model => model.choices.tables.includes('segments'), arrange);
+  store.watch(
+    model => {
+      const { range } = rangeOf(model);
+      return `${range.start} ${range.end}`;
+    },
+    () => surface.invalidate(),
+  );
+
+  wheelZoom(store, plot);
+  dragPan(store, plot, (x, y) => {
+    plot.focus();
+    const node = under(x, y);
+    const first = node === undefined ? undefined : structure?.nodes[node]?.ranges[0];
+    if (first !== undefined) context.reveal(first);
+  });
+  plot.addEventListener('pointermove', event => {
+    if (event.buttons !== 0) return;
+    active = under(event.offsetX, event.offsetY);
+    surface.invalidate();
+    const node = active === undefined ? undefined : structure?.nodes[active];
+    if (node === undefined) tip.hide();
+    else {
+      const [from = 0, to = 0] = node.ranges;
+      tip.show(event.clientX, event.clientY, [
+        node.label,
+        ...(Number.isFinite(node.mass) ? [`Mass ${share(node.mass)}`] : []),
+        `Tokens ${count(from)} to ${count(to - 1)}`,
+      ]);
+    }
+  });
+  plot.addEventListener('pointerleave', () => {
+    active = undefined;
+    tip.hide();
+    surface.invalidate();
+  });
+  plot.addEventListener('keydown', event => {
+    if (zoomKey(store, event)) event.preventDefault();
+  });
+  return view.element;
+}
