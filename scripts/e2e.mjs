@@ -10,7 +10,7 @@ import { ensureCodeServer } from './lib/codeServer.mjs';
 import { browserPackages, ensureSystemPackages } from './lib/packages.mjs';
 import { out } from './lib/paths.mjs';
 import { script } from './lib/run.mjs';
-import { installVsix, startServer, temporaryFolder, writeSettings } from './lib/server.mjs';
+import { installVsix, quietSettings, startServer, temporaryFolder, writeSettings } from './lib/server.mjs';
 import { packageVsix } from './lib/vsix.mjs';
 
 await script(async () => {
@@ -25,7 +25,7 @@ await script(async () => {
   mkdirSync(folder, { recursive: true });
   rmSync(screenshots, { recursive: true, force: true });
   mkdirSync(screenshots, { recursive: true });
-  writeSettings(dataDir, {});
+  writeSettings(dataDir, { ...quietSettings, 'workbench.colorTheme': 'Light Modern' });
   await installVsix(codeServer, vsix, extensionsDir, dataDir);
 
   const server = await startServer({ codeServer, dataDir, extensionsDir });
@@ -34,7 +34,6 @@ await script(async () => {
     process.env.LONGSIGHT_E2E = JSON.stringify({
       address: server.address(folder),
       folder,
-      settings: join(dataDir, 'data', 'User', 'settings.json'),
       screenshots,
       serverPid: server.child.pid,
       chromium: chromiumOptions(),

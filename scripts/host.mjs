@@ -11,7 +11,7 @@ import { ensureCodeServer } from './lib/codeServer.mjs';
 import { browserPackages, ensureSystemPackages } from './lib/packages.mjs';
 import { out, root } from './lib/paths.mjs';
 import { Failure, script } from './lib/run.mjs';
-import { startServer, temporaryFolder, writeSettings } from './lib/server.mjs';
+import { quietSettings, startServer, temporaryFolder, writeSettings } from './lib/server.mjs';
 
 const limitMs = 300_000;
 const suite = join(out, 'test', 'extension', 'index');
@@ -26,7 +26,7 @@ await script(async () => {
   const dataDir = join(scratch.path, 'data');
   const folder = join(scratch.path, 'folder');
   mkdirSync(folder, { recursive: true });
-  writeSettings(dataDir, { 'workbench.startupEditor': 'none' });
+  writeSettings(dataDir, quietSettings);
 
   const server = await startServer({
     codeServer,

@@ -14,7 +14,7 @@ import { ensureCodeServer } from './lib/codeServer.mjs';
 import { ensureDependencies } from './lib/packages.mjs';
 import { cache, root } from './lib/paths.mjs';
 import { Failure, node, script, start, which } from './lib/run.mjs';
-import { startServer, temporaryFolder, writeSettings } from './lib/server.mjs';
+import { quietSettings, startServer, temporaryFolder, writeSettings } from './lib/server.mjs';
 
 const usage = 'Usage: npm start [-- FILE] [-- --headless]';
 
@@ -68,7 +68,7 @@ async function openBrowser(file, env) {
   const scratch = temporaryFolder('start');
   process.on('exit', scratch.remove);
   const dataDir = join(cache, 'server');
-  writeSettings(dataDir, { 'workbench.startupEditor': 'none' });
+  writeSettings(dataDir, quietSettings);
   const server = await startServer({
     codeServer,
     dataDir,

@@ -32,6 +32,11 @@ export class Context {
     this.announcer = parts.announcer;
   }
 
+  /** While a run goes on, what cannot be shown yet is no problem. */
+  get tone(): 'plain' | 'problem' {
+    return this.store.model.state?.running === undefined ? 'problem' : 'plain';
+  }
+
   /** Makes a call whose failure is shown in the header. */
   attempt(call: () => Promise<void>): void {
     call().then(

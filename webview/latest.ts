@@ -3,8 +3,7 @@
 import { sentence } from '../src/protocol/problem';
 
 export type Answer<T> =
-  | { readonly kind: 'value'; readonly value: T }
-  | { readonly kind: 'problem'; readonly problem: string };
+  { readonly kind: 'value'; readonly value: T } | { readonly kind: 'problem'; readonly problem: string };
 
 interface Wanted<T> {
   readonly scope: string;

@@ -4,8 +4,7 @@ import type { ParamSpec, ParamValue } from '../src/protocol/inspection';
 import { count } from './format';
 
 export type Reading =
-  | { readonly ok: true; readonly value: ParamValue }
-  | { readonly ok: false; readonly problem: string };
+  { readonly ok: true; readonly value: ParamValue } | { readonly ok: false; readonly problem: string };
 
 /** `1 to 65,536` for numbers; empty for the rest. */
 export function bounds(spec: ParamSpec): string {
@@ -15,23 +14,18 @@ export function bounds(spec: ParamSpec): string {
 }
 
 export function readParameter(name: string, spec: ParamSpec, text: string): Reading {
-  switch (spec.type) {
-    case 'boolean':
-      return { ok: true, value: text === 'true' };
-    case 'choice':
-      return spec.choices.includes(text)
-        ? { ok: true, value: text }
-        : { ok: false, problem: `${name} is one of ${spec.choices.join(', ')}.` };
-    case 'integer':
-    case 'number': {
-      const typed = text.trim().replaceAll(/[,_\s]/g, '');
-      const value = typed === '' ? Number.NaN : Number(typed);
-      const whole = spec.type === 'number' || Number.isInteger(value);
-      if (Number.isFinite(value) && whole && value >= spec.min && value <= spec.max) return { ok: true, value };
-      const noun = spec.type === 'integer' ? 'a whole number' : 'a number';
-      return { ok: false, problem: `${name} is ${noun} from ${bounds(spec)}.` };
-    }
+  if (spec.type === 'boolean') return { ok: true, value: text === 'true' };
+  if (spec.type === 'choice') {
+    return spec.choices.includes(text)
+      ? { ok: true, value: text }
+      : { ok: false, problem: `${name} is one of ${spec.choices.join(', ')}.` };
   }
+  const typed = text.trim().replaceAll(/[,_\s]/g, '');
+  const value = typed === '' ? Number.NaN : Number(typed);
+  const whole = spec.type === 'number' || Number.isInteger(value);
+  if (Number.isFinite(value) && whole && value >= spec.min && value <= spec.max) return { ok: true, value };
+  const noun = spec.type === 'integer' ? 'a whole number' : 'a number';
+  return { ok: false, problem: `${name} is ${noun} from ${bounds(spec)}.` };
 }
 
 /** The parameters that differ from their defaults. */
@@ -40,6 +34,8 @@ export function changed(
   values: Readonly<Record<string, ParamValue>>,
 ): Readonly<Record<string, ParamValue>> {
   return Object.fromEntries(
-    Object.entries(values).filter(([name, value]) => params[name] !== undefined && params[name].default !== value),
+    Object.entries(values).filter(
+      ([name, value]) => params[name] !== undefined && params[name].default !== value,
+    ),
   );
 }

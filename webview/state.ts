@@ -48,7 +48,8 @@ export function readChoices(saved: unknown): Choices {
 }
 
 function readRange(value: unknown): Range | undefined {
-  if (typeof value !== 'object' || value === null || !('start' in value) || !('end' in value)) return undefined;
+  if (typeof value !== 'object' || value === null || !('start' in value) || !('end' in value))
+    return undefined;
   const { start, end } = value;
   if (typeof start !== 'number' || typeof end !== 'number') return undefined;
   return start >= 0 && end > start ? { start, end } : undefined;
@@ -114,7 +115,9 @@ export class Store {
 
   toggleTable(name: TableName): void {
     const { tables } = this.current.choices;
-    this.choose({ tables: tables.includes(name) ? tables.filter(table => table !== name) : [...tables, name] });
+    this.choose({
+      tables: tables.includes(name) ? tables.filter(table => table !== name) : [...tables, name],
+    });
   }
 
   /** Calls `act` now and whenever what `select` reads has changed. */

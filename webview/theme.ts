@@ -13,7 +13,10 @@ export class Theme {
       this.current = read();
       for (const listener of this.listeners) listener();
     });
-    observer.observe(document.body, { attributes: true, attributeFilter: ['class', 'data-vscode-theme-kind'] });
+    observer.observe(document.body, {
+      attributes: true,
+      attributeFilter: ['class', 'data-vscode-theme-kind'],
+    });
     observer.observe(document.documentElement, { attributes: true, attributeFilter: ['style', 'class'] });
   }
 

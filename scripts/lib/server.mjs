@@ -26,6 +26,14 @@ export function temporaryFolder(name) {
   return { path, remove: () => rmSync(path, { recursive: true, force: true, maxRetries: 5 }) };
 }
 
+/** Settings that keep what is not Longsight out of the way. */
+export const quietSettings = {
+  'workbench.startupEditor': 'none',
+  'workbench.secondarySideBar.defaultVisibility': 'hidden',
+  'chat.disableAIFeatures': true,
+  'extensions.ignoreRecommendations': true,
+};
+
 /** Settings of the user, as VS Code keeps them. @param {string} dataDir @param {Record<string, unknown>} settings */
 export function writeSettings(dataDir, settings) {
   const folder = join(dataDir, 'data', 'User');

@@ -21,7 +21,7 @@ export class SettingsStore {
   }
 
   get reading(): SettingsReading {
-    this.cached ??= readSettings({ ...vscode.workspace.getConfiguration(SECTION) });
+    this.cached ??= readSettings(plainCopy(vscode.workspace.getConfiguration(SECTION)));
     return this.cached;
   }
 
@@ -34,4 +34,9 @@ export class SettingsStore {
     this.listening.dispose();
     this.changed.dispose();
   }
+}
+
+/** The editor hands out read-only proxies, which cannot be sent to another process. */
+function plainCopy(section: vscode.WorkspaceConfiguration): Readonly<Record<string, unknown>> {
+  return JSON.parse(JSON.stringify(section)) as Record<string, unknown>;
 }

@@ -91,7 +91,6 @@ function isSettingName(name: string): name is SettingName {
 function namesIn(raw: Readonly<Record<string, unknown>>, prefix = ''): string[] {
   return Object.entries(raw).flatMap(([key, value]) => {
     const name = prefix + key;
-    if (typeof value === 'function') return [];
     const nests = Object.keys(SETTING_RULES).some(known => known.startsWith(`${name}.`));
     return nests && typeof value === 'object' && value !== null
       ? namesIn(value as Record<string, unknown>, `${name}.`)

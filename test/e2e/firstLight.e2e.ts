@@ -32,6 +32,8 @@ book, and in the new book she wrote the names of the children too.
 
 describe('first light', function () {
   this.timeout(180_000);
+  // Each step stands on the one before.
+  this.bail(true);
   let workbench: Workbench;
   let panel: Frame;
 

@@ -1,6 +1,5 @@
 /** Hands and eyes for a real VS Code in a real browser; scripts/e2e.mjs starts both. */
 
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { chromium } from 'playwright-core';
@@ -11,8 +10,6 @@ export interface Stage {
   readonly address: string;
   /** The folder that VS Code has open. */
   readonly folder: string;
-  /** The user's settings file; VS Code follows changes to it. */
-  readonly settings: string;
   readonly screenshots: string;
   readonly serverPid: number;
   readonly chromium: LaunchOptions;
@@ -24,28 +21,16 @@ export function stage(): Stage {
   return JSON.parse(given) as Stage;
 }
 
-/** A colour theme by its name in VS Code, and the class of the workbench that shows it. */
+/** A colour theme by its name in VS Code's list, and the class of the workbench that shows it. */
 export const THEMES = {
   light: ['Light Modern', 'vs'],
   dark: ['Dark Modern', 'vs-dark'],
-  'high-contrast': ['Default High Contrast', 'hc-black'],
+  'high-contrast': ['Dark High Contrast', 'hc-black'],
 } as const;
 
 export type Theme = keyof typeof THEMES;
 
-/** Settings that keep what is not ours out of the way. */
-const QUIET_SETTINGS = {
-  'workbench.startupEditor': 'none',
-  'workbench.secondarySideBar.defaultVisibility': 'hidden',
-  'chat.disableAIFeatures': true,
-  'editor.minimap.enabled': false,
-  'editor.wordWrap': 'on',
-  'window.autoDetectHighContrast': false,
-};
-
 export class Workbench {
-  private settings: Record<string, unknown> = QUIET_SETTINGS;
-
   readonly stage: Stage;
   readonly page: Page;
   private readonly browser: Browser;
@@ -62,7 +47,6 @@ export class Workbench {
     const page = await browser.newPage({ viewport: { width, height } });
     page.setDefaultTimeout(30_000);
     const workbench = new Workbench(prepared, browser, page);
-    workbench.configure({ 'workbench.colorTheme': THEMES.light[0] });
     await page.goto(prepared.address);
     await page.locator('.monaco-workbench .statusbar').waitFor();
     return workbench;
@@ -72,15 +56,12 @@ export class Workbench {
     return this.browser.close();
   }
 
-  /** Changes some of the user's settings. */
-  configure(settings: Record<string, unknown>): void {
-    this.settings = { ...this.settings, ...settings };
-    writeFileSync(this.stage.settings, JSON.stringify(this.settings, undefined, 2));
-  }
-
+  /** Chooses a theme as a user does, from the list. */
   async setTheme(theme: Theme): Promise<void> {
     const [name, className] = THEMES[theme];
-    this.configure({ 'workbench.colorTheme': name });
+    await this.command('Preferences: Color Theme');
+    await this.page.locator('.quick-input-widget input[placeholder*="Color Theme"]').waitFor();
+    await this.choose(name);
     await this.page.locator(`.monaco-workbench.${className}`).waitFor();
   }
 
@@ -91,22 +72,22 @@ export class Workbench {
   /** Runs a command by its title in the command palette, as `Category: Title`. */
   async command(title: string): Promise<void> {
     await this.page.keyboard.press('F1');
-    const input = this.page.locator('.quick-input-widget input');
-    await input.waitFor();
-    await input.fill(`>${title}`);
-    const row = this.page.locator('.quick-input-list .monaco-list-row').filter({ hasText: title }).first();
-    await row.waitFor();
-    await row.click();
-    await input.waitFor({ state: 'hidden' });
+    await this.page.locator('.quick-input-widget input').waitFor();
+    await this.choose(title, `>${title}`);
+  }
+
+  /** Takes the first entry with this text from the open list, after typing `query`. */
+  async choose(entry: string, query = entry): Promise<void> {
+    const input = this.page.locator('.quick-input-widget input[type="text"]');
+    await input.fill(query);
+    await this.page.locator('.quick-input-list .monaco-list-row').filter({ hasText: entry }).first().click();
   }
 
   /** Opens a file of the folder in an editor of its own tab. */
   async openFile(name: string): Promise<void> {
     await this.page.keyboard.press('Control+P');
-    const input = this.page.locator('.quick-input-widget input');
-    await input.waitFor();
-    await input.fill(name);
-    await this.page.locator('.quick-input-list .monaco-list-row').filter({ hasText: name }).first().click();
+    await this.page.locator('.quick-input-widget input').waitFor();
+    await this.choose(name);
     await this.page.locator(`.tabs-container .tab[data-resource-name="${name}"]`).waitFor();
     await this.page.locator('.editor-instance .view-lines .view-line').first().waitFor();
   }

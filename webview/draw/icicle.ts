@@ -94,6 +94,15 @@ export interface IcicleData {
   readonly active: number | undefined;
 }
 
+/** A label that fits, or the number it ends with, or nothing. */
+function boxLabel(context: Context, label: string, width: number): string {
+  if (width < 6) return '';
+  if (context.measureText(label).width <= width) return label;
+  const number = /[\d,.]+$/.exec(label)?.[0] ?? '';
+  if (number !== '' && context.measureText(number).width <= width) return number;
+  return width < 48 ? '' : clipped(context, label, width);
+}
+
 export function drawIcicle(context: Context, size: Size, data: IcicleData, palette: Palette): void {
   const { structure, depths, range, total } = data;
   const axis = axisOf(range, total, size.width);
@@ -116,13 +125,9 @@ export function drawIcicle(context: Context, size: Size, data: IcicleData, palet
       context.lineWidth = 1;
       context.strokeRect(box.x + 0.5, y + 0.5, width - 1, BAND - 2);
     }
-    if (box.width < 26) continue;
     context.fillStyle = known ? palette.ramp.ink(place) : palette.foreground;
-    context.fillText(
-      clipped(context, structure.nodes[box.node]!.label, box.width - 8),
-      box.x + 4,
-      y + BAND / 2,
-    );
+    const label = boxLabel(context, structure.nodes[box.node]!.label, box.width - 8);
+    if (label !== '') context.fillText(label, box.x + 4, y + BAND / 2);
   }
   const chosen = data.active;
   if (chosen !== undefined) {

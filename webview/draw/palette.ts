@@ -43,7 +43,8 @@ export function paletteOf(lookup: Lookup, kind: string): Palette {
     return fallback;
   };
   const ground = first(light ? white : black, '--vscode-editor-background');
-  const solid = (fallback: Rgba, ...names: readonly string[]): Rgba => over(first(fallback, ...names), ground);
+  const solid = (fallback: Rgba, ...names: readonly string[]): Rgba =>
+    over(first(fallback, ...names), ground);
   const ink = solid(light ? black : white, '--vscode-foreground', '--vscode-editor-foreground');
   const muted = solid(mix(ground, ink, 0.7), '--vscode-descriptionForeground');
   const mass = solid(mix(ground, [0.2, 0.5, 1, 1], 0.8), '--vscode-charts-blue');

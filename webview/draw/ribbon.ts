@@ -1,7 +1,7 @@
 /** A statistic of every token along the document. */
 
 import { scaleLinear, scaleLog } from 'd3-scale';
-import type { Range } from './axis';
+import type { Axis, Range } from './axis';
 import { axisOf, clamp } from './axis';
 import type { Palette } from './palette';
 import type { Context, Size } from './pen';
@@ -41,20 +41,31 @@ export function drawRibbon(context: Context, size: Size, data: RibbonData, palet
   const base = size.height - BOTTOM;
   const room = base - TOP;
   const height = heightOf(values, data.logarithmic);
-  const columns = Math.max(1, Math.min(Math.round(axis.right - axis.left), Math.ceil(range.end - range.start)));
+  const columns = Math.max(
+    1,
+    Math.min(Math.round(axis.right - axis.left), Math.ceil(range.end - range.start)),
+  );
   const step = (axis.right - axis.left) / columns;
   const pooled = poolSeries(values, range, columns);
-  const bar = Math.max(1, step - (step > 4 ? 1 : 0));
+  const bar = step > 4 ? step - 1 : Math.ceil(step);
+  // Several tokens a column: their range and mean; else one bar a token.
+  const apart = (range.end - range.start) / columns > 1.5;
   for (let column = 0; column < columns; column++) {
     const high = pooled.high[column]!;
     if (!Number.isFinite(high)) continue;
     const x = axis.left + column * step;
-    const mean = height(pooled.mean[column]!) * room;
     const top = height(high) * room;
+    if (!apart) {
+      context.fillStyle = palette.mass;
+      context.fillRect(x, base - top, bar, top);
+      continue;
+    }
+    const low = height(pooled.low[column]!) * room;
+    const mean = height(pooled.mean[column]!) * room;
     context.fillStyle = palette.massFaint;
-    context.fillRect(x, base - top, bar, top - mean);
+    context.fillRect(x, base - top, bar, Math.max(1, top - low));
     context.fillStyle = palette.mass;
-    context.fillRect(x, base - mean, bar, mean);
+    context.fillRect(x, base - mean - 1, bar, 2);
   }
   drawStale(context, axis, data.staleFrom, TOP, room, palette);
   setFont(context, palette, 10);
@@ -63,7 +74,7 @@ export function drawRibbon(context: Context, size: Size, data: RibbonData, palet
   context.textAlign = 'left';
   const most = extent(values)?.[1];
   if (most !== undefined) {
-    context.fillText(data.text(most), axis.left, 0);
+    context.fillText(`max ${data.text(most)}`, axis.left, 0);
     context.strokeStyle = palette.line;
     context.setLineDash([2, 3]);
     line(context, axis.left, TOP - 1, axis.right, TOP - 1);
@@ -75,12 +86,23 @@ export function drawRibbon(context: Context, size: Size, data: RibbonData, palet
   ] as const) {
     if (token === undefined || token < range.start || token >= range.end) continue;
     const x = clamp(axis.x(token + 0.5), axis.left, axis.right);
-    if (selected) drawMarker(context, x, TOP - 6, base, palette);
-    else {
+    if (selected) {
+      drawMarker(context, x, TOP - 6, base, palette);
+      drawValue(context, axis, x, data.text(values[token] ?? Number.NaN), palette);
+    } else {
       context.strokeStyle = palette.muted;
       line(context, x - 0.5, TOP, x - 0.5, base);
     }
   }
   drawTicks(context, axis, base, palette);
   drawWindow(context, axis, size.height - 3, palette);
+}
+
+/** The selected token's value beside its marker, on the side that has room. */
+function drawValue(context: Context, axis: Axis, x: number, text: string, palette: Palette): void {
+  const width = context.measureText(text).width;
+  context.fillStyle = palette.foreground;
+  context.textBaseline = 'top';
+  context.textAlign = 'left';
+  context.fillText(text, x + 8 + width > axis.right ? x - 8 - width : x + 8, 0);
 }

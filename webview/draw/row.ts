@@ -81,6 +81,11 @@ function drawSink(context: Context, axis: Axis, palette: Palette): void {
 }
 
 function drawBars(context: Context, axis: Axis, row: Row, palette: Palette): void {
+  const cell = axis.total / Math.max(1, row.profile.length);
+  if (cell > 1 && cell * axis.step > 3) {
+    drawExact(context, axis, row, cell, palette);
+    return;
+  }
   const columns = Math.max(1, Math.round(axis.right - axis.left));
   const pooled = poolMass(row.profile, axis.total, axis.range, columns);
   const greatest = pooled.reduce((most, mass) => Math.max(most, Math.abs(mass)), 0);
@@ -92,6 +97,27 @@ function drawBars(context: Context, axis: Axis, row: Row, palette: Palette): voi
     const height = BARS * emphasis(mass / greatest);
     context.fillStyle = mass < 0 ? palette.negative : palette.mass;
     context.fillRect(axis.left + column * step, BASE, Math.ceil(step), Math.max(0.5, height));
+  }
+}
+
+/**
+ * Zoomed in closer than the pooled row: its cells are only a backdrop, at their mean mass a token,
+ * and the top keys stand before it at their own places and weights.
+ */
+function drawExact(context: Context, axis: Axis, row: Row, cell: number, palette: Palette): void {
+  const heaviest = Math.abs(row.keys[0]?.weight ?? 0);
+  if (heaviest === 0) return;
+  const height = (mass: number): number => BARS * emphasis(mass / heaviest);
+  context.fillStyle = palette.massFaint;
+  const last = Math.min(row.profile.length, Math.ceil(axis.range.end / cell));
+  for (let at = Math.floor(axis.range.start / cell); at < last; at++) {
+    const x = axis.x(at * cell);
+    context.fillRect(x, BASE, axis.x((at + 1) * cell) - x, height(row.profile[at]! / cell));
+  }
+  const width = Math.max(2, axis.step - 1);
+  for (const key of row.keys) {
+    context.fillStyle = key.weight < 0 ? palette.negative : palette.mass;
+    context.fillRect(axis.x(key.index + 0.5) - width / 2, BASE, width, height(key.weight));
   }
 }
 
@@ -189,7 +215,15 @@ function drawTokens(context: Context, axis: Axis, data: RowData, palette: Palett
     context.fillStyle = token === data.row.token ? palette.foreground : palette.muted;
     const label = data.text(token) ?? '';
     const fit = context.measureText(label).width <= axis.step - 2;
-    context.fillText(fit ? label : Array.from(label).slice(0, Math.floor(axis.step / 7)).join(''), x, y + 4);
+    context.fillText(
+      fit
+        ? label
+        : Array.from(label)
+            .slice(0, Math.floor(axis.step / 7))
+            .join(''),
+      x,
+      y + 4,
+    );
   }
 }
 

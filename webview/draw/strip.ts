@@ -1,4 +1,4 @@
-/** A row's mass over the document as a strip of colour: one of many side by side. */
+/** A row's mass over the whole document as a strip of colour: one of many, with the view marked. */
 
 import type { Row } from '../../src/protocol/inspection';
 import type { Range } from './axis';
@@ -17,7 +17,7 @@ export function drawStrip(
   palette: Palette,
 ): void {
   const columns = Math.max(1, Math.floor(size.width / 2));
-  const pooled = poolMass(row.profile, total, range, columns);
+  const pooled = poolMass(row.profile, total, { start: 0, end: total }, columns);
   const greatest = pooled.reduce((most, mass) => Math.max(most, Math.abs(mass)), 0);
   const step = size.width / columns;
   context.fillStyle = palette.ramp.fill(0);
@@ -29,8 +29,14 @@ export function drawStrip(
     context.fillRect(column * step, 0, Math.ceil(step), size.height);
   }
   context.strokeStyle = palette.foreground;
-  const x = ((row.token + 0.5 - range.start) / (range.end - range.start)) * size.width;
-  if (x >= 0 && x <= size.width) line(context, Math.min(x, size.width - 1) - 0.5, 0, x - 0.5, size.height);
+  context.lineWidth = 1;
+  const x = Math.min(size.width - 1, ((row.token + 0.5) / total) * size.width) - 0.5;
+  line(context, x, 0, x, size.height);
+  if (range.end - range.start < total) {
+    const from = (range.start / total) * size.width;
+    const width = Math.max(3, ((range.end - range.start) / total) * size.width);
+    context.strokeRect(from + 0.5, 0.5, width - 1, size.height - 1);
+  }
   if (!palette.contrast) return;
   context.strokeStyle = palette.line;
   context.strokeRect(0.5, 0.5, size.width - 1, size.height - 1);

@@ -39,14 +39,23 @@ export function createDistances(context: Context): Distances {
     h(
       'thead',
       {},
-      h('tr', {}, h('th', { scope: 'col' }, 'Tokens back'), h('th', { scope: 'col', class: 'number' }, 'Mass')),
+      h(
+        'tr',
+        {},
+        h('th', { scope: 'col' }, 'Tokens back'),
+        h('th', { scope: 'col', class: 'number' }, 'Mass'),
+      ),
     ),
     body,
   );
   const element = h(
     'div',
     { class: 'block' },
-    h('h3', { title: 'Share of the row’s attention mass by distance back, in doubling steps' }, 'Mass by distance back'),
+    h(
+      'h3',
+      { title: 'Share of the row’s attention mass by distance back, in doubling steps' },
+      'Mass by distance back',
+    ),
     surface.canvas,
     table,
   );
@@ -93,7 +102,12 @@ export function createDistances(context: Context): Distances {
       );
       body.replaceChildren(
         ...Array.from(cut.mass, (mass, bin) =>
-          h('tr', {}, h('th', { scope: 'row' }, binText(cut, bin)), h('td', { class: 'number' }, share(mass))),
+          h(
+            'tr',
+            {},
+            h('th', { scope: 'row' }, binText(cut, bin)),
+            h('td', { class: 'number' }, share(mass)),
+          ),
         ),
       );
     },

@@ -59,11 +59,7 @@ export function createHeadTable(context: Context): HeadTable {
               {},
               h('th', { scope: 'row' }, pick),
               ...STAT_NAMES.map(name =>
-                h(
-                  'td',
-                  { class: 'number' },
-                  STATISTICS[name].exact(overview.stats[name][at] ?? Number.NaN),
-                ),
+                h('td', { class: 'number' }, STATISTICS[name].exact(overview.stats[name][at] ?? Number.NaN)),
               ),
             ),
           );

@@ -21,8 +21,7 @@ function facts(inspection: InspectionSummary, running: boolean): readonly Fact[]
     {
       label: 'Device',
       value: device.name,
-      help:
-        device.fallback ?? 'The execution provider of ONNX Runtime that the model runs on',
+      help: device.fallback ?? 'The execution provider of ONNX Runtime that the model runs on',
     },
     { label: 'Tokens', value: count(tokens), help: `${count(tokens)} tokens in the inspected text` },
     {
@@ -51,11 +50,22 @@ export function createHeader(context: Context): HTMLElement {
   const fill = h('div', { class: 'fill' });
   const bar = h(
     'div',
-    { class: 'progress', role: 'progressbar', 'aria-label': 'Inspection', 'aria-valuemin': 0, 'aria-valuemax': 100 },
+    {
+      class: 'progress',
+      role: 'progressbar',
+      'aria-label': 'Inspection',
+      'aria-valuemin': 0,
+      'aria-valuemax': 100,
+    },
     fill,
   );
   const cancel = button({ text: 'Cancel', help: 'Stop this inspection', act: run('cancel') });
-  const running = h('div', { class: 'running', hidden: true }, h('div', { class: 'track' }, phase, bar), cancel);
+  const running = h(
+    'div',
+    { class: 'running', hidden: true },
+    h('div', { class: 'track' }, phase, bar),
+    cancel,
+  );
 
   const staleText = h('p');
   const again = button({
@@ -140,8 +150,14 @@ export function createHeader(context: Context): HTMLElement {
     setText(problemText, sentence ?? '');
     const from = state?.staleFrom;
     show(stale, inspection !== undefined && busy === undefined && typeof from === 'number');
-    setText(staleText, `The document has changed from token ${count(from ?? 0)} on; what is shown after it is out of date.`);
-    const list = [...(inspection?.notes ?? []), ...(inspection?.device.fallback ? [inspection.device.fallback] : [])];
+    setText(
+      staleText,
+      `The document has changed from token ${count(from ?? 0)} on; what is shown after it is out of date.`,
+    );
+    const list = [
+      ...(inspection?.notes ?? []),
+      ...(inspection?.device.fallback ? [inspection.device.fallback] : []),
+    ];
     show(notes, list.length > 0);
     const flat = list.join('\n');
     if (notes.dataset['shown'] !== flat) {
@@ -154,7 +170,15 @@ export function createHeader(context: Context): HTMLElement {
     model => model,
     ({ state, failure }) => {
       // The selection changes far more often than anything shown here.
-      const now = JSON.stringify([state?.inspection, state?.running, state?.problem, state?.staleFrom, state?.documentName, failure, state === undefined]);
+      const now = JSON.stringify([
+        state?.inspection,
+        state?.running,
+        state?.problem,
+        state?.staleFrom,
+        state?.documentName,
+        failure,
+        state === undefined,
+      ]);
       if (now === before) return;
       before = now;
       update(state, failure);

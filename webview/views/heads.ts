@@ -15,12 +15,23 @@ interface Entry {
   readonly surface: Surface;
   readonly label: HTMLElement;
   readonly value: HTMLElement;
+  /** Read between label and value by a screen reader. */
+  readonly rest: HTMLElement;
 }
 
 export function createHeads(context: Context): HTMLElement {
   const { store, theme, tip } = context;
-  const view = section('heads', 'Heads of the layer', 'What every head of this layer does with the same token');
-  const list = h('div', { class: 'strips', role: 'listbox', tabindex: 0, 'aria-label': 'Heads of the layer' });
+  const view = section(
+    'heads',
+    'Heads of the layer',
+    'What every head of this layer does with the same token',
+  );
+  const list = h('div', {
+    class: 'strips',
+    role: 'listbox',
+    tabindex: 0,
+    'aria-label': 'Heads of the layer',
+  });
   const scale = h(
     'div',
     { class: 'strip caption', 'aria-hidden': 'true' },
@@ -40,10 +51,12 @@ export function createHeads(context: Context): HTMLElement {
     });
     const label = h('span', { class: 'name' });
     const value = h('span', { class: 'number' });
+    const rest = h('span', { class: 'unseen' });
     const element = h(
       'div',
       { class: 'strip', role: 'option', id: `head-option-${head}` },
       label,
+      rest,
       surface.canvas,
       value,
     );
@@ -59,7 +72,7 @@ export function createHeads(context: Context): HTMLElement {
       ]);
     });
     element.addEventListener('pointerleave', () => tip.hide());
-    return { element, surface, label, value };
+    return { element, surface, label, value, rest };
   }
 
   function mark(): void {
@@ -81,7 +94,7 @@ export function createHeads(context: Context): HTMLElement {
     show(view.element, answer !== undefined);
     if (answer === undefined) return;
     if (answer.kind === 'problem') {
-      view.message(answer.problem, 'problem');
+      view.message(answer.problem, context.tone);
       return;
     }
     rows = answer.value;
@@ -97,11 +110,7 @@ export function createHeads(context: Context): HTMLElement {
       }
       setText(entry.label, `H${row.head}`);
       setText(entry.value, compact(row.span));
-      setAttribute(
-        entry.element,
-        'aria-label',
-        `Head ${row.head}: span ${plural(row.span, 'token')}, entropy ${nats(row.entropy)} nats, sink mass ${share(row.sink)}`,
-      );
+      setText(entry.rest, `entropy ${nats(row.entropy)} nats, sink mass ${share(row.sink)}, span in tokens`);
       entry.surface.invalidate();
     });
     mark();

@@ -47,7 +47,9 @@ export function createKeys(context: Context, hover: (place: number | undefined) 
     body,
   );
   const more = h('button', { type: 'button', class: 'link more' });
-  more.addEventListener('click', () => context.store.choose({ allKeys: !context.store.model.choices.allKeys }));
+  more.addEventListener('click', () =>
+    context.store.choose({ allKeys: !context.store.model.choices.allKeys }),
+  );
   const element = h('div', { class: 'block' }, h('h3', {}, 'Top keys'), table, more);
   const lines: Line[] = [];
   let current: Row | undefined;

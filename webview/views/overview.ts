@@ -47,7 +47,11 @@ export function createOverview(context: Context): HTMLElement {
     const stat = STAT_NAMES.find(name => name === value);
     if (stat !== undefined) store.choose({ stat });
   });
-  view.tools.append(statistic.element, tableToggle(store, 'overview', 'the heads'));
+  view.tools.append(
+    h('span', { class: 'muted small', 'aria-hidden': 'true' }, 'by'),
+    statistic.element,
+    tableToggle(store, 'overview', 'the heads'),
+  );
 
   const surface = new Surface(theme, (pen, size, palette) => {
     const stat = chosenStat();
@@ -71,7 +75,13 @@ export function createOverview(context: Context): HTMLElement {
   const row = h('div', { role: 'row' }, cell);
   const grid = h(
     'div',
-    { class: 'grid', role: 'grid', tabindex: 0, 'aria-label': 'Heads by layer', 'aria-activedescendant': cellId },
+    {
+      class: 'grid',
+      role: 'grid',
+      tabindex: 0,
+      'aria-label': 'Heads by layer',
+      'aria-activedescendant': cellId,
+    },
     h('div', { class: 'unseen', role: 'rowgroup' }, row),
     surface.canvas,
   );
@@ -195,7 +205,7 @@ export function createOverview(context: Context): HTMLElement {
 
   const latest = new Latest<Overview>(answer => {
     if (answer.kind === 'problem') {
-      view.message(answer.problem, 'problem');
+      view.message(answer.problem, context.tone);
       return;
     }
     overview = answer.value;

@@ -121,7 +121,7 @@ export function createRibbon(context: Context): HTMLElement {
 
   const latest = new Latest<TokenStats>(answer => {
     if (answer.kind === 'problem') {
-      view.message(answer.problem, 'problem');
+      view.message(answer.problem, context.tone);
       return;
     }
     stats = answer.value;

@@ -1,6 +1,7 @@
 /** The selected token: its row over the document, its figures and its top keys. */
 
 import type { Row, TokenDetail } from '../../src/protocol/inspection';
+import { SINK_TOKENS, SPAN_MASS } from '../../src/protocol/inspection';
 import type { Context } from '../context';
 import { h, setAttribute, setText, show } from '../dom';
 import { clamp } from '../draw/axis';
@@ -21,18 +22,17 @@ import { createSnippet } from './snippet';
 /** Below this many pixels a token, texts of the visible tokens are not drawn. */
 const LEGIBLE = 26;
 
-function figures(row: Row, detail: TokenDetail | undefined): readonly Fact[] {
+function figures(row: Row, strongest: string | undefined): readonly Fact[] {
   const signed = row.distribution ? '' : ' Shares of |weight|, because this row carries signs.';
-  const loss = detail?.token === row.token ? detail.loss : undefined;
   return [
     {
       label: 'Span',
       value: count(row.span),
       detail: row.span === 1 ? 'token' : 'tokens',
-      help: 'The smallest window back from the token that holds 90 % of its attention mass',
+      help: `The smallest window back from the token that holds ${SPAN_MASS * 100} % of its attention mass`,
     },
     {
-      label: 'Entropy',
+      label: 'Entropy, nats',
       value: nats(row.entropy),
       detail: `≈ ${plural(Math.round(Math.exp(row.entropy)), 'key')}`,
       help: `Entropy of the row in nats, and the number of evenly weighted keys that would have it.${signed}`,
@@ -40,17 +40,19 @@ function figures(row: Row, detail: TokenDetail | undefined): readonly Fact[] {
     {
       label: 'Sink mass',
       value: share(row.sink),
+      detail: `first ${SINK_TOKENS} tokens`,
       help: 'Share of the attention mass on the first tokens of the document, the attention sink',
     },
     {
       label: 'Strongest',
       value: weight(row.peak),
-      help: 'The strongest attention weight of the row',
+      detail: strongest ?? '',
+      help: 'The strongest attention weight of the row, and the key that has it',
     },
     {
       label: 'Listed keys',
       value: share(row.mass),
-      detail: `in ${row.keys.length}`,
+      detail: `in ${plural(row.keys.length, 'key')}`,
       help: 'Share of the attention mass that the top keys hold',
     },
     {
@@ -58,12 +60,6 @@ function figures(row: Row, detail: TokenDetail | undefined): readonly Fact[] {
       value: count(row.admitted),
       detail: row.admitted === 1 ? 'key' : 'keys',
       help: 'How many keys the variant let this token see',
-    },
-    {
-      label: 'Loss',
-      value: typeof loss === 'number' ? nats(loss) : '–',
-      detail: 'nats',
-      help: expected(detail, row.token),
     },
   ];
 }
@@ -101,7 +97,12 @@ export function createRow(context: Context): HTMLElement {
   });
   const here = (): number | undefined => row?.token;
   view.tools.append(
-    iconButton({ icon: 'previous', label: 'Previous token', help: 'Previous token (Left arrow)', act: () => step(-1) }),
+    iconButton({
+      icon: 'previous',
+      label: 'Previous token',
+      help: 'Previous token (Left arrow)',
+      act: () => step(-1),
+    }),
     iconButton({ icon: 'next', label: 'Next token', help: 'Next token (Right arrow)', act: () => step(1) }),
     pin,
     iconButton({
@@ -146,8 +147,9 @@ export function createRow(context: Context): HTMLElement {
     surface.canvas,
   );
   const token = h('span', { class: 'token' });
-  const place = h('span', { class: 'muted' });
-  const lead = h('p', { class: 'lead' }, token, place);
+  const place = h('span');
+  const head = h('span', { class: 'muted' });
+  const lead = h('div', { class: 'lead' }, token, h('div', { class: 'lines' }, place, head));
   const readout = createFacts();
   const snippet = createSnippet(context);
   const keys = createKeys(context, at => bringOut(at));
@@ -172,8 +174,13 @@ export function createRow(context: Context): HTMLElement {
     const text = texts.of(row.token);
     setText(token, text === undefined ? '…' : tokenText(text.text, 32));
     const line = text === undefined ? '' : ` · line ${count(text.line)}`;
-    setText(place, `token ${count(row.token)}${line} · layer ${row.layer}, head ${row.head}`);
-    readout.show(figures(row, detail));
+    setText(place, `token ${count(row.token)}${line}`);
+    const loss = detail?.token === row.token ? detail.loss : undefined;
+    const cost = typeof loss === 'number' ? ` · loss ${nats(loss)} nats` : '';
+    setText(head, `layer ${row.layer}, head ${row.head}${cost}`);
+    setAttribute(head, 'title', expected(detail, row.token));
+    const first = row.keys[0];
+    readout.show(figures(row, first === undefined ? undefined : texts.label(first.index, 12)));
     keys.show(row);
     surface.invalidate();
     setAttribute(plot, 'aria-label', `The row over the document. ${spoken(row)}`);
@@ -183,7 +190,10 @@ export function createRow(context: Context): HTMLElement {
   function spoken(of: Row): string {
     const name = texts.label(of.token) ?? '';
     const first = of.keys[0];
-    const best = first === undefined ? '' : `, strongest key '${texts.label(first.index) ?? ''}' ${weight(first.weight)}`;
+    const best =
+      first === undefined
+        ? ''
+        : `, strongest key '${texts.label(first.index) ?? ''}' ${weight(first.weight)}`;
     return `Layer ${of.layer} head ${of.head}, token ${of.token} '${name}': span ${plural(of.span, 'token')}, entropy ${nats(of.entropy)} nats${best}`;
   }
 
@@ -206,7 +216,7 @@ export function createRow(context: Context): HTMLElement {
       return;
     }
     if (answer.kind === 'problem') {
-      view.message(answer.problem, 'problem');
+      view.message(answer.problem, context.tone);
       return;
     }
     const shown = answer.value;
@@ -225,7 +235,7 @@ export function createRow(context: Context): HTMLElement {
   });
   watchDetail(context, next => {
     detail = next;
-    if (row !== undefined) readout.show(figures(row, detail));
+    write();
   });
   store.watch(
     ({ state }) => state?.inspection !== undefined,
@@ -270,7 +280,10 @@ export function createRow(context: Context): HTMLElement {
       event.clientX,
       event.clientY,
       key === undefined
-        ? [`Token ${count(position)}`, `${count(Math.abs(row.token - position))} ${position > row.token ? 'ahead' : 'back'}`]
+        ? [
+            `Token ${count(position)}`,
+            `${count(Math.abs(row.token - position))} ${position > row.token ? 'ahead' : 'back'}`,
+          ]
         : [
             `${texts.label(key.index) ?? ''} ${weight(key.weight)}`,
             `token ${count(key.index)}, ${count(row.token - key.index)} back`,

@@ -16,7 +16,11 @@ import { createTree } from './tree';
 
 export function createSegments(context: Context): HTMLElement {
   const { store, theme, tip } = context;
-  const view = section('segments', 'Segments', 'What the variant decided before attending, and where the token’s mass lies in it');
+  const view = section(
+    'segments',
+    'Segments',
+    'What the variant decided before attending, and where the token’s mass lies in it',
+  );
   let structure: Structure | undefined;
   let depths: Depths = { of: new Int32Array(), count: 0 };
   let active: number | undefined;
@@ -27,7 +31,11 @@ export function createSegments(context: Context): HTMLElement {
     const token = store.selection?.token ?? undefined;
     drawIcicle(pen, size, { structure, depths, range, total, token, active }, palette);
   });
-  const plot = h('div', { class: 'plot', role: 'group', tabindex: 0, 'aria-label': 'Segments over the document' }, surface.canvas);
+  const plot = h(
+    'div',
+    { class: 'plot', role: 'group', tabindex: 0, 'aria-label': 'Segments over the document' },
+    surface.canvas,
+  );
   const cut = h('p', { class: 'muted', hidden: true });
   const tree = createTree(context);
   view.tools.append(tableToggle(store, 'segments', 'the segments'));
@@ -61,7 +69,7 @@ export function createSegments(context: Context): HTMLElement {
 
   const latest = new Latest<Structure>(answer => {
     if (answer.kind === 'problem') {
-      view.message(answer.problem, 'problem');
+      view.message(answer.problem, context.tone);
       return;
     }
     structure = answer.value;
@@ -72,8 +80,14 @@ export function createSegments(context: Context): HTMLElement {
     if (nodes.length === 0) return;
     depths = depthsOf(structure);
     show(cut, total > nodes.length);
-    setText(cut, `${count(nodes.length)} of ${plural(total, 'node')}: those that hold the token, and the heaviest.`);
-    const heaviest = nodes.reduce((best, node, at) => ((node.mass || 0) > (nodes[best]!.mass || 0) ? at : best), 0);
+    setText(
+      cut,
+      `${count(nodes.length)} of ${plural(total, 'node')}: those that hold the token, and the heaviest.`,
+    );
+    const heaviest = nodes.reduce(
+      (best, node, at) => ((node.mass || 0) > (nodes[best]!.mass || 0) ? at : best),
+      0,
+    );
     const heavy = nodes[heaviest]!;
     setAttribute(
       plot,

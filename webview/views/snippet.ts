@@ -16,7 +16,11 @@ export interface Snippet {
 
 export function createSnippet(context: Context): Snippet {
   const line = h('div', { class: 'line' });
-  const element = h('div', { class: 'snippet', title: 'The text around the token; keys it attends to are shaded by weight' }, line);
+  const element = h(
+    'div',
+    { class: 'snippet', title: 'The text around the token; keys it attends to are shaded by weight' },
+    line,
+  );
   let shown: Row | undefined;
 
   function range(row: Row): readonly number[] {

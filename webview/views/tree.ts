@@ -45,7 +45,8 @@ export function createTree(context: Context): Tree {
 
   const path = (node: number): string => {
     const parts: string[] = [];
-    for (let at = node; at >= 0; at = structure.nodes[at]?.parent ?? -1) parts.push(structure.nodes[at]?.label ?? '');
+    for (let at = node; at >= 0; at = structure.nodes[at]?.parent ?? -1)
+      parts.push(structure.nodes[at]?.label ?? '');
     return parts.join('\u0000');
   };
 
@@ -55,7 +56,12 @@ export function createTree(context: Context): Tree {
     return token !== undefined && holds(structure.nodes[node]!.ranges, token);
   }
 
-  function addLine(content: HTMLElement, level: number, parent: Line | undefined, parts: Omit<Line, 'element' | 'parent'>): Line {
+  function addLine(
+    content: HTMLElement,
+    level: number,
+    parent: Line | undefined,
+    parts: Omit<Line, 'element' | 'parent'>,
+  ): Line {
     setAttribute(content, 'role', 'treeitem');
     setAttribute(content, 'aria-level', level);
     setAttribute(content, 'tabindex', lines.length === 0 ? 0 : -1);
@@ -101,13 +107,18 @@ export function createTree(context: Context): Tree {
       {
         class: here ? 'node here' : 'node',
         title: `${kind} of ${plural(size(ranges), 'token')}, from token ${count(ranges[0] ?? 0)}${here ? '; holds the selected token' : ''}. Enter shows it in the editor.`,
-        'aria-label': `${label}, ${plural(size(ranges), 'token')}${known ? `, mass ${share(mass)}` : ''}${here ? ', holds the selected token' : ''}`,
       },
       bar,
       h('span', { class: 'twist', 'aria-hidden': 'true' }, inner ? (open ? '▾' : '▸') : ''),
       name,
-      h('span', { class: 'muted number' }, count(size(ranges))),
+      h(
+        'span',
+        { class: 'muted number' },
+        count(size(ranges)),
+        h('span', { class: 'unseen' }, known ? ' tokens, mass ' : ' tokens'),
+      ),
       h('span', { class: 'number' }, known ? share(mass) : ''),
+      here && h('span', { class: 'unseen' }, ', holds the selected token'),
     );
     if (inner) setAttribute(content, 'aria-expanded', String(open));
     const toggle = inner

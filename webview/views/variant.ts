@@ -19,7 +19,8 @@ function parameterControl(
   value: ParamValue,
   change: () => void,
 ): { readonly control: Control; readonly element: HTMLElement } {
-  const help = bounds(spec) === '' ? spec.help : `${spec.help} From ${bounds(spec)}; ${spec.default} by default.`;
+  const help =
+    bounds(spec) === '' ? spec.help : `${spec.help} From ${bounds(spec)}; ${spec.default} by default.`;
   if (spec.type === 'boolean') {
     const box = checkbox(name, help, value === true, change);
     return {

@@ -18,6 +18,8 @@ export interface Checkpoint {
   readonly config: LlamaConfig;
   readonly tensors: ReadonlyMap<string, TensorEntry>;
   readonly info: ModelInfo;
+  /** Changes whenever a file of weights does. */
+  readonly stamp: string;
 }
 
 const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
@@ -38,7 +40,16 @@ export async function openCheckpoint(directory: string): Promise<Checkpoint> {
   );
   const tensors = await readTensors(real, directory);
   checkTensors(config, tensors, directory);
-  return { directory: real, config, tensors, info: describe(real, directory, config, tensors) };
+  const info = describe(real, directory, config, tensors);
+  return { directory: real, config, tensors, info, stamp: await stampOf(tensors) };
+}
+
+async function stampOf(tensors: ReadonlyMap<string, TensorEntry>): Promise<string> {
+  const files = new Set([...tensors.values()].map(({ file }) => file));
+  const stamps = await Promise.all(
+    [...files].sort().map(async file => `${file}@${(await stat(file)).mtimeMs}`),
+  );
+  return stamps.join('|');
 }
 
 /** What a checkpoint folder holds; as strict as `openCheckpoint`. */

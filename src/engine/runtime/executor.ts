@@ -132,3 +132,8 @@ function sessionOptions(
 function rootOf(file: string): string {
   return /^[A-Za-z]:[\\/]/.exec(file)?.[0] ?? '/';
 }
+
+/** Name and version of the runtime. */
+export function runtimeVersion(): string {
+  return `ONNX Runtime ${ort.env.versions.node ?? ort.env.versions.common}`;
+}

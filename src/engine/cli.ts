@@ -1,0 +1,161 @@
+/** The `longsight` command: a thin face on the engine. */
+
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { resolve } from 'node:path';
+
+import { DEVICE_CHOICES, type DeviceChoice, type ParamValue } from '../protocol/inspection';
+import { Problem, sentence } from '../protocol/problem';
+import { checkCase } from './check';
+import { createEngine } from './engine';
+import { checkLine, inspectionReport, variantTable } from './report';
+import { openDevice } from './runtime/device';
+import { readDocument } from './text/document';
+import { VARIANTS, variantById } from './variants';
+import { parseParam } from './variants/primitives/params';
+
+const BUNDLED_MODEL = resolve(__dirname, '..', 'models', 'lab-base');
+const MOST_TOKENS = 2 ** 21;
+const ID = 'cli';
+
+interface InspectOptions {
+  readonly model: string;
+  readonly variant: string;
+  readonly set: readonly string[];
+  readonly device: DeviceChoice;
+  readonly layer?: number;
+  readonly head?: number;
+  readonly token?: number;
+  readonly top: number;
+  readonly json?: boolean;
+}
+
+const deviceOption = () =>
+  new Option('--device <device>', 'execution provider').choices([...DEVICE_CHOICES]).default('auto');
+const print = (text: string) => process.stdout.write(`${text}\n`);
+
+function program(): Command {
+  const command = new Command('longsight')
+    .description('See what a long-sequence attention model looks at.')
+    .exitOverride();
+  command
+    .command('inspect')
+    .description('run a model over a text file and print a row of attention')
+    .argument('<file>', 'a text file, UTF-8')
+    .option('--model <folder>', 'a Hugging Face checkpoint folder', BUNDLED_MODEL)
+    .option('--variant <id>', 'attention variant', 'dense')
+    .option('--set <key=value>', 'a parameter of the variant; may be repeated', append, [])
+    .addOption(deviceOption())
+    .option('--layer <number>', 'layer of the row (default: the last)', wholeNumber)
+    .option('--head <number>', 'head of the row (default: 0)', wholeNumber)
+    .option('--token <number>', 'query token of the row (default: the last)', wholeNumber)
+    .option('--top <number>', 'how many of the strongest keys to list', wholeNumber, 10)
+    .option('--json', 'print one JSON object')
+    .action(inspect);
+  command
+    .command('check')
+    .description('run case files and compare with what they expect')
+    .argument('<case...>', 'safetensors files with q, k, v and expect.y or expect.m')
+    .addOption(deviceOption())
+    .option('--json', 'print one JSON array')
+    .action(check);
+  command
+    .command('variants')
+    .description('list the attention variants and their parameters')
+    .option('--json', 'print one JSON array')
+    .action((options: { json?: boolean }) => {
+      const infos = VARIANTS.map(({ info }) => info);
+      print(options.json ? JSON.stringify(infos, undefined, 2) : variantTable(infos));
+    });
+  for (const each of command.commands) each.exitOverride();
+  return command;
+}
+
+async function inspect(file: string, options: InspectOptions): Promise<void> {
+  const variant = variantById(options.variant);
+  const params = parseSettings(options.set, variant.info.params);
+  const text = await readDocument(resolve(file));
+  const started = performance.now();
+  const engine = createEngine({
+    started: () => undefined,
+    progress: ({ fraction, phase }) => showProgress(fraction, phase),
+    log: (level, message) => process.stderr.write(`${level}: ${message}\n`),
+  });
+  const summary = await engine.inspect({
+    id: ID,
+    text,
+    model: resolve(options.model),
+    variant: { id: variant.info.id, params },
+    device: options.device,
+    maxTokens: MOST_TOKENS,
+  });
+  const seconds = (performance.now() - started) / 1000;
+  const ref = {
+    layer: options.layer ?? summary.layers - 1,
+    head: options.head ?? 0,
+    token: options.token ?? summary.tokens - 1,
+  };
+  const [row] = await engine.rows([{ id: ID, ...ref, top: options.top, profile: 0 }]);
+  const table = await engine.tokens(ID);
+  const textOf = (token: number) => text.slice(table.starts[token], table.ends[token]);
+  showProgress(undefined, '');
+  print(inspectionReport({ summary, seconds, row: row!, textOf }, options.json ?? false));
+}
+
+async function check(
+  files: readonly string[],
+  options: { device: DeviceChoice; json?: boolean },
+): Promise<void> {
+  const { executor, info } = await openDevice(options.device);
+  if (info.fallback !== undefined) process.stderr.write(`warn: ${info.fallback}\n`);
+  const results = [];
+  for (const file of files) {
+    const result = await checkCase(file, executor);
+    results.push(result);
+    if (!options.json) print(checkLine(result));
+  }
+  if (options.json) print(JSON.stringify(results, undefined, 2));
+  if (results.some(({ status }) => status === 'FAIL')) process.exitCode = 1;
+}
+
+function append(value: string, earlier: readonly string[]): readonly string[] {
+  return [...earlier, value];
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 0) return value;
+  throw new InvalidArgumentError('Expected a whole number, 0 or more.');
+}
+
+function parseSettings(
+  settings: readonly string[],
+  specs: Readonly<Record<string, Parameters<typeof parseParam>[0]>>,
+): Record<string, ParamValue> {
+  return Object.fromEntries(
+    settings.map((setting): [string, ParamValue] => {
+      const at = setting.indexOf('=');
+      if (at < 1) throw new Problem(`--set takes key=value, such as window=128; found '${setting}'.`);
+      const name = setting.slice(0, at);
+      return [name, parseParam(Object.hasOwn(specs, name) ? specs[name] : undefined, setting.slice(at + 1))];
+    }),
+  );
+}
+
+/** A line that rewrites itself, on a terminal only; undefined clears it. */
+function showProgress(fraction: number | undefined, phase: string): void {
+  if (!process.stderr.isTTY) return;
+  const line = fraction === undefined ? '' : `${Math.floor(100 * fraction)} % ${phase}`;
+  process.stderr.write(`\r\u001b[K${line}`);
+}
+
+program()
+  .parseAsync()
+  .catch((error: unknown) => {
+    showProgress(undefined, '');
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode;
+      return;
+    }
+    process.stderr.write(`${sentence(error)}\n`);
+    process.exitCode = 1;
+  });

@@ -1,0 +1,114 @@
+/** The engine's answers to the calls of `EngineApi`. */
+
+import type { EngineApi, EngineEvents, EngineInfo, InspectRequest } from '../protocol/engine';
+import type { DeviceChoice } from '../protocol/inspection';
+import { Problem } from '../protocol/problem';
+import { Inspection } from './inspection';
+import { prepare, run } from './inspect';
+import { describeCheckpoint } from './model/checkpoint';
+import { openDevice, type OpenDevice } from './runtime/device';
+import { runtimeVersion } from './runtime/executor';
+import { VARIANTS } from './variants';
+
+/** Progress is told at most so often. */
+const PROGRESS_EVERY_MS = 50;
+
+export function createEngine(events: EngineEvents): EngineApi {
+  const finished = new Map<string, Inspection>();
+  const running = new Map<string, { inspection: Inspection | undefined; cancelled: boolean }>();
+  const devices = new Map<DeviceChoice, Promise<OpenDevice>>();
+  let weightsOf: string | undefined;
+
+  function device(choice: DeviceChoice): Promise<OpenDevice> {
+    let open = devices.get(choice);
+    open ??= openDevice(choice);
+    devices.set(choice, open);
+    return open;
+  }
+
+  /** While a document runs again, its new inspection answers as soon as its tokens are known. */
+  function inspection(id: string): Inspection {
+    const found = running.get(id)?.inspection ?? finished.get(id);
+    if (found !== undefined) return found;
+    throw new Problem('This document is not inspected, or no longer. Inspect it again.');
+  }
+
+  async function inspect(request: InspectRequest) {
+    const { id } = request;
+    const earlier = running.get(id);
+    if (earlier !== undefined) earlier.cancelled = true;
+    const job: { inspection: Inspection | undefined; cancelled: boolean } = {
+      inspection: undefined,
+      cancelled: false,
+    };
+    running.set(id, job);
+    try {
+      const open = await device(request.device);
+      if (open.info.fallback !== undefined) events.log('warn', open.info.fallback);
+      // Weights of one model at a time.
+      if (weightsOf !== undefined && weightsOf !== request.model) await open.executor.release();
+      weightsOf = request.model;
+      const prepared = await prepare(request, open);
+      job.inspection = prepared;
+      events.started(prepared.summary());
+      let told = 0;
+      await run(prepared, open, {
+        cancelled: () => job.cancelled,
+        progress(fraction, phase) {
+          const now = performance.now();
+          if (now - told < PROGRESS_EVERY_MS && fraction < 1) return;
+          told = now;
+          events.progress({ id, fraction, phase });
+        },
+      });
+      finished.set(id, prepared);
+      return prepared.summary();
+    } catch (error) {
+      throw explained(error);
+    } finally {
+      if (running.get(id) === job) running.delete(id);
+    }
+  }
+
+  return {
+    async info(): Promise<EngineInfo> {
+      return { pid: process.pid, runtime: runtimeVersion(), variants: VARIANTS.map(({ info }) => info) };
+    },
+    describeModel: directory => describeCheckpoint(directory),
+    openDevice: async choice => (await device(choice)).info,
+    inspect,
+    async cancel(id) {
+      const job = running.get(id);
+      if (job !== undefined) job.cancelled = true;
+      return job !== undefined;
+    },
+    async close(id) {
+      const job = running.get(id);
+      if (job !== undefined) job.cancelled = true;
+      finished.delete(id);
+    },
+    tokens: async id => inspection(id).subject.table,
+    losses: async id => inspection(id).losses,
+    overview: async id => inspection(id).overview(),
+    stats: async (id, head) => inspection(id).stats(head),
+    async rows(requests) {
+      const rows = [];
+      for (const request of requests) rows.push(await inspection(request.id).row(request));
+      return rows;
+    },
+    tokenDetail: async (id, token) => inspection(id).tokenDetail(token),
+    structure: async ({ id, row, limit }) => inspection(id).structure(row, limit),
+  };
+}
+
+/** Turns the runtime's word for "no memory" into a sentence. */
+function explained(error: unknown): unknown {
+  const message = error instanceof Error ? error.message : '';
+  if (
+    !/bad_alloc|[Ff]ailed to allocate|Array buffer allocation failed|Invalid typed array length/.test(message)
+  )
+    return error;
+  return new Problem(
+    'There is not enough memory for this document and model. Inspect a selection, or close other programs.',
+  );
+}

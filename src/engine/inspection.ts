@@ -1,0 +1,222 @@
+/** What the engine holds of one inspected document, and the questions it answers about it. */
+
+import {
+  type HeadRef,
+  type InspectionSummary,
+  type Overview,
+  type Row,
+  type RowRef,
+  STAT_NAMES,
+  type StatName,
+  type Structure,
+  type TokenDetail,
+  type TokenStats,
+  type TokenTable,
+  type VariantChoice,
+  type DeviceInfo,
+} from '../protocol/inspection';
+import type { RowRequest } from '../protocol/engine';
+import { Problem } from '../protocol/problem';
+import { describeRow } from './analysis/row';
+import { describeStructure, pathOf, textNodes } from './analysis/structure';
+import type { Decoder } from './model/decoder';
+import { PREDICTIONS } from './model/layers';
+import type { TextTokenizer } from './text/tokenizer';
+import { unitsOf } from './text/units';
+import type { Layer, Mixer, PlanNode, TextUnit, Variant } from './variants/primitives/mixer';
+
+/** What is kept of one layer. */
+export interface LayerState {
+  readonly layer: Layer;
+  /** Undefined until the layer's keys are complete and its plan is made. */
+  mixer: Mixer | undefined;
+  /** Each `[H * N]`, token fastest; NaN where not yet computed. */
+  readonly stats: Readonly<Record<StatName, Float32Array>>;
+}
+
+interface Subject {
+  readonly id: string;
+  readonly text: string;
+  readonly table: TokenTable;
+  readonly tokenizer: TextTokenizer;
+  readonly decoder: Decoder;
+  readonly variant: Variant;
+  readonly choice: VariantChoice;
+  readonly device: DeviceInfo;
+}
+
+export class Inspection {
+  readonly subject: Subject;
+  /** `N` */
+  readonly tokens: number;
+  readonly layers: LayerState[] = [];
+  /** `[N]` nats; entry 0 is NaN, as is every one not yet computed. */
+  readonly losses: Float32Array;
+  /** `[N, PREDICTIONS]`: what the model expects after each token. */
+  readonly predictions: Int32Array;
+  readonly logProbabilities: Float32Array;
+  readonly notes: string[] = [];
+  readonly #started = performance.now();
+  #seconds: number | undefined;
+  readonly #units = new Map<TextUnit, Int32Array>();
+  #textNodes: readonly PlanNode[] | undefined;
+
+  constructor(subject: Subject) {
+    this.subject = subject;
+    this.tokens = subject.table.ids.length;
+    this.losses = new Float32Array(this.tokens).fill(NaN);
+    this.predictions = new Int32Array(this.tokens * PREDICTIONS);
+    this.logProbabilities = new Float32Array(this.tokens * PREDICTIONS);
+  }
+
+  get heads(): number {
+    return this.subject.decoder.info.heads;
+  }
+
+  /** Stops the clock. */
+  finish(): void {
+    this.#seconds = (performance.now() - this.#started) / 1000;
+  }
+
+  summary(): InspectionSummary {
+    const { id, decoder, choice, device } = this.subject;
+    return {
+      id,
+      model: decoder.info,
+      variant: choice,
+      device,
+      tokens: this.tokens,
+      layers: decoder.info.layers,
+      heads: this.heads,
+      loss: this.#seconds === undefined ? undefined : meanLoss(this.losses),
+      seconds: this.#seconds ?? (performance.now() - this.#started) / 1000,
+      notes: this.notes,
+    };
+  }
+
+  units(unit: TextUnit): Int32Array {
+    let labels = this.#units.get(unit);
+    labels ??= unitsOf(this.subject.text, this.subject.table, unit);
+    this.#units.set(unit, labels);
+    return labels;
+  }
+
+  stats({ layer, head }: HeadRef): TokenStats {
+    this.#checkHead({ layer, head });
+    const stats = this.layers[layer]?.stats;
+    const of = (name: StatName) =>
+      stats?.[name].slice(head * this.tokens, (head + 1) * this.tokens) ??
+      new Float32Array(this.tokens).fill(NaN);
+    return { entropy: of('entropy'), span: of('span'), sink: of('sink'), peak: of('peak') };
+  }
+
+  overview(): Overview {
+    const { layers } = this.subject.decoder.info;
+    const means = (name: StatName) => {
+      const result = new Float32Array(layers * this.heads).fill(NaN);
+      this.layers.forEach(({ stats }, layer) => {
+        for (let head = 0; head < this.heads; head++) {
+          const values = stats[name].subarray(head * this.tokens, (head + 1) * this.tokens);
+          result[layer * this.heads + head] = meanOfKnown(values);
+        }
+      });
+      return result;
+    };
+    const stats = Object.fromEntries(STAT_NAMES.map(name => [name, means(name)])) as Overview['stats'];
+    return { layers, heads: this.heads, stats };
+  }
+
+  async row({ layer, head, token, top, profile }: Omit<RowRequest, 'id'>): Promise<Row> {
+    const row = await this.#mixer({ layer, head, token }).row(head, token);
+    const { distribution } = this.subject.variant;
+    return describeRow(row, { layer, head, token, tokens: this.tokens, top, profile, distribution });
+  }
+
+  async structure(ref: RowRef | undefined, limit: number): Promise<Structure> {
+    const mixer = ref && this.#mixer(ref);
+    const row = ref && mixer && { ...(await mixer.row(ref.head, ref.token)), token: ref.token };
+    const planned = (mixer ?? this.layers[0]?.mixer)?.structure(ref?.token) ?? [];
+    const { title } = this.subject.variant.info;
+    return planned.length > 0
+      ? describeStructure(planned, { title: `Plan of ${title}`, tokens: this.tokens, row, limit })
+      : describeStructure(this.#text(), {
+          title: 'Paragraphs and sentences of the text',
+          tokens: this.tokens,
+          row,
+          limit,
+        });
+  }
+
+  tokenDetail(token: number): TokenDetail {
+    this.#checkToken(token);
+    const { table, text, tokenizer } = this.subject;
+    const id = table.ids[token]!;
+    const loss = this.losses[token]!;
+    const expected = token === 0 || Number.isNaN(loss) ? 0 : PREDICTIONS;
+    const planned = this.layers[0]?.mixer?.structure(token) ?? [];
+    return {
+      token,
+      id,
+      text: text.slice(table.starts[token], table.ends[token]),
+      piece: tokenizer.piece(id),
+      loss: Number.isNaN(loss) ? undefined : loss,
+      predictions: Array.from({ length: expected }, (_, rank) => {
+        const at = (token - 1) * PREDICTIONS + rank;
+        const prediction = this.predictions[at]!;
+        return {
+          id: prediction,
+          text: tokenizer.text(prediction),
+          logProbability: this.logProbabilities[at]!,
+        };
+      }),
+      path: pathOf(planned.length > 0 ? planned : this.#text(), token),
+    };
+  }
+
+  #text(): readonly PlanNode[] {
+    this.#textNodes ??= textNodes(this.units('paragraph'), this.units('sentence'));
+    return this.#textNodes;
+  }
+
+  #mixer(ref: RowRef): Mixer {
+    this.#checkHead(ref);
+    this.#checkToken(ref.token);
+    const mixer = this.layers[ref.layer]?.mixer;
+    if (mixer !== undefined) return mixer;
+    throw new Problem(
+      `Layer ${ref.layer} is not computed yet; ask again when the inspection has reached it.`,
+    );
+  }
+
+  #checkHead({ layer, head }: HeadRef): void {
+    const { layers } = this.subject.decoder.info;
+    if (!isIndex(layer, layers)) throw new Problem(`The model has layers 0 to ${layers - 1}, not ${layer}.`);
+    if (!isIndex(head, this.heads))
+      throw new Problem(`The model has heads 0 to ${this.heads - 1}, not ${head}.`);
+  }
+
+  #checkToken(token: number): void {
+    if (isIndex(token, this.tokens)) return;
+    throw new Problem(`The document has tokens 0 to ${this.tokens - 1}, not ${token}.`);
+  }
+}
+
+function isIndex(value: number, length: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value < length;
+}
+
+function meanLoss(losses: Float32Array): number | undefined {
+  const mean = meanOfKnown(losses);
+  return Number.isNaN(mean) ? undefined : mean;
+}
+
+function meanOfKnown(values: Float32Array): number {
+  let sum = 0;
+  let count = 0;
+  for (const value of values) {
+    if (Number.isNaN(value)) continue;
+    sum += value;
+    count += 1;
+  }
+  return sum / count;
+}

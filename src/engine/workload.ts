@@ -1,0 +1,81 @@
+/** Progress as a share of the arithmetic done, and the place where a run can be stopped. */
+
+import { setImmediate } from 'node:timers/promises';
+
+import { Cancelled } from '../protocol/problem';
+import type { Decoder } from './model/decoder';
+import type { Block, Mixer } from './variants/primitives/mixer';
+
+interface Listener {
+  progress(fraction: number, phase: string): void;
+  cancelled(): boolean;
+}
+
+/** A block over which the cost of attention is sampled. */
+const SAMPLE = 256;
+/** Multiplications that a (query, key) pair and head costs beside its two products: softmax, statistics. */
+const OVERHEAD = 16;
+
+export class Workload {
+  readonly #tokens: number;
+  readonly #decoder: Decoder;
+  readonly #listener: Listener;
+  #attention: number;
+  #done = 0;
+  #fraction = 0;
+
+  constructor(tokens: number, decoder: Decoder, listener: Listener) {
+    this.#tokens = tokens;
+    this.#decoder = decoder;
+    this.#listener = listener;
+    // Until the first plan is known, as if every pair were attended.
+    this.#attention = this.#pairCost * tokens * tokens;
+  }
+
+  /** A layer's plan is known; the others are taken to cost the same. */
+  planned(mixer: Mixer): void {
+    let pairs = 0;
+    for (let start = 0; start < this.#tokens; start += SAMPLE) {
+      pairs += mixer.cost({ start, end: Math.min(this.#tokens, start + SAMPLE) });
+    }
+    this.#attention = pairs * this.#pairCost;
+  }
+
+  /** `share` of a block's work outside attention is done. */
+  linear({ start, end }: Block, layer: number, share: number): Promise<void> {
+    return this.#step((end - start) * this.#decoder.layerCost * share, this.#layerPhase(layer));
+  }
+
+  attended(block: Block, layer: number, mixer: Mixer): Promise<void> {
+    const linear = (block.end - block.start) * this.#decoder.layerCost * 0.7;
+    return this.#step(linear + mixer.cost(block) * this.#pairCost, this.#layerPhase(layer));
+  }
+
+  scored({ start, end }: Block): Promise<void> {
+    return this.#step((end - start) * this.#headCost, 'Next-token loss');
+  }
+
+  get #pairCost(): number {
+    const { heads, headWidth } = this.#decoder.info;
+    return heads * (2 * headWidth + OVERHEAD);
+  }
+
+  get #headCost(): number {
+    return this.#decoder.hidden * this.#decoder.info.vocabulary;
+  }
+
+  #layerPhase(layer: number): string {
+    return `Layer ${layer + 1} of ${this.#decoder.info.layers}`;
+  }
+
+  async #step(work: number, phase: string): Promise<void> {
+    const { info, layerCost } = this.#decoder;
+    this.#done += work;
+    const total = info.layers * (this.#attention + this.#tokens * layerCost) + this.#tokens * this.#headCost;
+    this.#fraction = Math.max(this.#fraction, Math.min(1, this.#done / total));
+    this.#listener.progress(this.#fraction, phase);
+    // Lets requests in, a cancellation among them.
+    await setImmediate();
+    if (this.#listener.cancelled()) throw new Cancelled();
+  }
+}

@@ -1,0 +1,203 @@
+import assert from 'node:assert/strict';
+import * as vscode from 'vscode';
+import type { App } from '../../src/extension/commands';
+import { activate, closeAll, extension, inspected, inspectionOf, open, PARAGRAPH, until } from './support';
+
+interface Manifest {
+  readonly contributes: { readonly commands: readonly { readonly command: string }[] };
+}
+
+describe('inspecting a document', () => {
+  let app: App;
+
+  before(async () => {
+    app = await activate();
+  });
+
+  afterEach(async () => {
+    await closeAll();
+    await vscode.commands.executeCommand('longsight.clear');
+  });
+
+  it('has every command that package.json declares, and declares every command that people see', async () => {
+    const hidden = ['pinTokenAt', 'revealInPanel', 'quickActions'];
+    const registered = (await vscode.commands.getCommands(true))
+      .filter(name => /^longsight\.[a-zA-Z]+$/.test(name))
+      .filter(name => !hidden.includes(name.slice('longsight.'.length)));
+    const manifest = extension().packageJSON as Manifest;
+    const declared = manifest.contributes.commands.map(({ command }) => command);
+    assert.deepEqual(registered.toSorted(), declared.toSorted());
+  });
+
+  it('finds tokens that cover the document and rows that are distributions', async () => {
+    const { editor, inspection } = await inspected(app, PARAGRAPH);
+    const { document } = editor;
+    assert.ok(inspection.done);
+    assert.equal(inspection.summary.tokens, inspection.tokens.ids.length);
+    const text = Array.from(inspection.tokens.ids, (_, token) => inspection.textOf(token)).join('');
+    assert.equal(text, document.getText());
+    const token = inspection.summary.tokens - 1;
+    const head = { layer: 0, head: 0 };
+    const [row] = await app.engine.rows([{ id: inspection.id, ...head, token, top: 10_000, profile: 0 }]);
+    const mass = row!.keys.reduce((sum, key) => sum + key.weight, 0);
+    assert.ok(Math.abs(mass - 1) < 1e-3, `the weights sum to ${String(mass)}`);
+    assert.equal(inspection.losses?.length, inspection.summary.tokens);
+  });
+
+  it('follows the cursor, stays where it is pinned, and follows again', async () => {
+    const { editor, inspection } = await inspected(app, PARAGRAPH);
+    const at = (offset: number): number => {
+      const position = editor.document.positionAt(offset);
+      editor.selection = new vscode.Selection(position, position);
+      return inspection.tokenNear(offset)!;
+    };
+    const first = at(40);
+    await until('the token at 40 is selected', () => inspection.selection.token === first);
+    await vscode.commands.executeCommand('longsight.pinToken');
+    assert.equal(inspection.selection.pinned, true);
+    const second = at(90);
+    assert.notEqual(second, first);
+    await until('the editor has moved', () => editor.document.offsetAt(editor.selection.active) === 90);
+    assert.equal(inspection.selection.token, first);
+    await vscode.commands.executeCommand('longsight.unpinToken');
+    await until('the token at 90 is selected', () => inspection.selection.token === second);
+  });
+
+  it('steps through layers and heads and wraps around', async () => {
+    const { inspection } = await inspected(app, PARAGRAPH);
+    const { layers, heads } = inspection.summary;
+    const { layer, head } = inspection.selection;
+    await vscode.commands.executeCommand('longsight.nextLayer');
+    assert.equal(inspection.selection.layer, (layer + 1) % layers);
+    for (let step = 1; step < layers; step++) await vscode.commands.executeCommand('longsight.nextLayer');
+    assert.equal(inspection.selection.layer, layer);
+    await vscode.commands.executeCommand('longsight.previousHead');
+    assert.equal(inspection.selection.head, (head + heads - 1) % heads);
+  });
+
+  it('explains a token in a hover, and nothing in a document without inspection', async () => {
+    const { editor, inspection } = await inspected(app, PARAGRAPH);
+    const hoversAt = (document: vscode.TextDocument): Thenable<vscode.Hover[]> =>
+      vscode.commands.executeCommand('vscode.executeHoverProvider', document.uri, document.positionAt(60));
+    const markdown = (hovers: readonly vscode.Hover[]): string =>
+      hovers
+        .flatMap(hover => hover.contents.map(content => (content as vscode.MarkdownString).value))
+        .join('\n');
+    const token = inspection.tokenOver(60)!;
+    const detail = await app.engine.tokenDetail(inspection.id, token);
+    const text = markdown(await hoversAt(editor.document));
+    assert.match(
+      text,
+      new RegExp(`\\*\\*Token ${String(token)}\\*\\* of ${String(inspection.summary.tokens)}`),
+    );
+    assert.ok(text.includes(`id ${String(detail.id)}`), text);
+    assert.ok(text.includes(`Loss ${detail.loss!.toFixed(3)} nats`), text);
+    assert.match(text, /\| attended \| token \| back \| weight \|/);
+    assert.match(text, /command:longsight\.pinTokenAt/);
+    const other = await open(PARAGRAPH);
+    assert.equal(markdown(await hoversAt(other.document)), '');
+  });
+
+  it('keeps what lies before an edit and says that the rest is stale, until it is inspected again', async () => {
+    const { editor, inspection } = await inspected(app, PARAGRAPH);
+    assert.equal(inspection.staleFrom, undefined);
+    await editor.edit(edit => edit.insert(editor.document.positionAt(60), 'very '));
+    const stale = inspection.staleFrom!;
+    assert.ok(inspection.tokens.ends[stale - 1]! < 60 && inspection.tokens.ends[stale]! >= 60);
+    const hover = async (offset: number): Promise<string> => {
+      const position = editor.document.positionAt(offset);
+      const hovers = await vscode.commands.executeCommand<vscode.Hover[]>(
+        'vscode.executeHoverProvider',
+        editor.document.uri,
+        position,
+      );
+      return hovers
+        .flatMap(({ contents }) => contents.map(content => (content as vscode.MarkdownString).value))
+        .join('\n');
+    };
+    assert.ok(!(await hover(10)).includes('Inspect again'));
+    assert.ok((await hover(90)).includes('Inspect again'));
+    await vscode.commands.executeCommand('longsight.inspectAgain');
+    const next = inspectionOf(app, editor);
+    assert.notEqual(next, inspection);
+    assert.equal(next.staleFrom, undefined);
+    assert.ok(next.text.includes('very '));
+  });
+
+  it('inspects a selection in place', async () => {
+    const editor = await open(PARAGRAPH);
+    editor.selection = new vscode.Selection(editor.document.positionAt(54), editor.document.positionAt(120));
+    await vscode.commands.executeCommand('longsight.inspectSelection');
+    const inspection = inspectionOf(app, editor);
+    assert.equal(inspection.text, editor.document.getText().slice(54, 120));
+    const token = inspection.tokenOver(54)!;
+    assert.equal(inspection.rangeOf(token)[0], 54);
+    assert.equal(inspection.tokenOver(20), undefined);
+    assert.equal(inspection.tokenOver(130), undefined);
+    await editor.edit(edit => edit.insert(new vscode.Position(0, 0), 'Once. '));
+    assert.equal(inspection.staleFrom, undefined);
+    assert.equal(inspection.rangeOf(token)[0], 60);
+  });
+
+  it('keeps character offsets right beside emoji and line ends of Windows', async () => {
+    const content = 'A 👩‍🚀 flew.\r\nΓειά σου 🌍!\r\nThe end 🎉';
+    const { editor, inspection } = await inspected(app, content);
+    const at = editor.document.getText().indexOf('end');
+    const token = inspection.tokenOver(at)!;
+    const [start, end] = inspection.rangeOf(token);
+    assert.ok(start <= at && at < end);
+    assert.ok('The end 🎉'.includes(editor.document.getText().slice(start, end).trim()));
+  });
+
+  it('compares layers in a table with one line a head', async () => {
+    const { inspection } = await inspected(app, PARAGRAPH);
+    await vscode.commands.executeCommand('longsight.pinToken');
+    await vscode.commands.executeCommand('longsight.compareLayers');
+    const table = vscode.workspace.textDocuments.find(({ uri }) => uri.scheme === 'longsight-compare')!;
+    const lines = table
+      .getText()
+      .split('\n')
+      .filter(line => /^\| +\d/.test(line));
+    assert.equal(lines.length, inspection.summary.layers * inspection.summary.heads);
+  });
+
+  it('changes what attention sees with the variant', async () => {
+    const { editor, inspection } = await inspected(app, PARAGRAPH.repeat(2));
+    const token = inspection.summary.tokens - 1;
+    const admitted = async (id: string): Promise<number> => {
+      const [row] = await app.engine.rows([{ id, layer: 0, head: 0, token, top: 1, profile: 0 }]);
+      return row!.admitted;
+    };
+    assert.equal(await admitted(inspection.id), token + 1);
+    await app.choices.setVariant({ id: 'local', params: { window: 4 } });
+    try {
+      await vscode.commands.executeCommand('longsight.inspectAgain');
+      const local = inspectionOf(app, editor);
+      assert.equal(local.summary.variant.id, 'local');
+      assert.ok((await admitted(local.id)) < token + 1);
+    } finally {
+      await app.choices.setVariant({ id: 'dense', params: {} });
+    }
+  });
+
+  it('closes the least recently used inspection beyond four', async () => {
+    const editors: vscode.TextEditor[] = [];
+    for (let index = 0; index < 5; index++)
+      editors.push((await inspected(app, `Document ${String(index)} is short.`)).editor);
+    const open = editors.map(
+      ({ document }) => app.inspections.of(document.uri.toString()).inspection !== undefined,
+    );
+    assert.deepEqual(open, [false, true, true, true, true]);
+  });
+
+  it('opens the panel as a view and beside the text', async () => {
+    await inspected(app, PARAGRAPH);
+    await vscode.commands.executeCommand('longsight.showPanel');
+    await vscode.commands.executeCommand('longsight.openPanelBeside');
+    const isPanel = ({ input, label }: vscode.Tab): boolean =>
+      input instanceof vscode.TabInputWebview && label === 'Longsight';
+    await until('the panel has a tab', () =>
+      vscode.window.tabGroups.all.some(group => group.tabs.some(isPanel)),
+    );
+  });
+});

@@ -1,0 +1,84 @@
+/** What the suites inside the editor share. */
+
+import { readdirSync, readFileSync } from 'node:fs';
+import * as vscode from 'vscode';
+import type { App } from '../../src/extension/commands';
+import type { TestApi } from '../../src/extension/extension';
+import type { Inspection } from '../../src/extension/inspection';
+
+export const EXTENSION = 'longsight.longsight';
+
+export function extension(): vscode.Extension<TestApi> {
+  const found = vscode.extensions.getExtension<TestApi>(EXTENSION);
+  if (found === undefined) throw new Error(`The extension ${EXTENSION} is not installed in this editor.`);
+  return found;
+}
+
+export async function activate(): Promise<App> {
+  return (await extension().activate()).app;
+}
+
+/** Opens an unsaved document in an editor. */
+export async function open(content: string): Promise<vscode.TextEditor> {
+  const document = await vscode.workspace.openTextDocument({ content, language: 'plaintext' });
+  return await vscode.window.showTextDocument(document, { preview: false });
+}
+
+/** Opens an unsaved document, inspects it by command, and answers its inspection. */
+export async function inspected(
+  app: App,
+  content: string,
+): Promise<{ readonly editor: vscode.TextEditor; readonly inspection: Inspection }> {
+  const editor = await open(content);
+  await vscode.commands.executeCommand('longsight.inspectDocument');
+  return { editor, inspection: inspectionOf(app, editor) };
+}
+
+/** The inspection of an editor's document, which must exist. */
+export function inspectionOf(app: App, { document }: vscode.TextEditor): Inspection {
+  const { inspection, problem } = app.inspections.of(document.uri.toString());
+  if (inspection === undefined)
+    throw new Error(`There is no inspection: ${problem ?? 'nothing went wrong either'}`);
+  return inspection;
+}
+
+export async function closeAll(): Promise<void> {
+  while (vscode.window.tabGroups.all.some(group => group.tabs.length > 0)) {
+    await vscode.commands.executeCommand('workbench.action.revertAndCloseActiveEditor');
+    const left = vscode.window.tabGroups.all.flatMap(group => group.tabs);
+    if (left.every(tab => !tab.isDirty)) await vscode.window.tabGroups.close(left);
+  }
+}
+
+export function pause(milliseconds: number): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, milliseconds));
+}
+
+/** Waits until `holds`, for `limit` milliseconds at most. */
+export async function until(what: string, holds: () => boolean, limit = 10_000): Promise<void> {
+  const end = Date.now() + limit;
+  while (!holds()) {
+    if (Date.now() > end) throw new Error(`Waited ${String(limit)} ms in vain until ${what}.`);
+    await pause(5);
+  }
+}
+
+/** Process ids of the engines that this extension host has started and that still live. Linux only. */
+export function enginePids(): number[] {
+  return readdirSync('/proc')
+    .filter(name => /^\d+$/.test(name))
+    .map(Number)
+    .filter(pid => {
+      try {
+        const parent = /^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${String(pid)}/status`, 'utf8'))?.[1];
+        const words = readFileSync(`/proc/${String(pid)}/cmdline`, 'utf8').split('\0');
+        return Number(parent) === process.pid && words.some(word => word.endsWith('engine.js'));
+      } catch {
+        return false; // It ended while we looked.
+      }
+    });
+}
+
+export const PARAGRAPH =
+  'The lighthouse keeper counted the ships each evening. When the fog came in, the keeper lit the lamp and ' +
+  'waited for the ships to answer. None of the ships had ever failed to answer the lighthouse.\n\n';

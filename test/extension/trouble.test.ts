@@ -1,0 +1,215 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as vscode from 'vscode';
+import type { App } from '../../src/extension/commands';
+import {
+  activate,
+  closeAll,
+  enginePids,
+  inspected,
+  inspectionOf,
+  open,
+  PARAGRAPH,
+  pause,
+  until,
+} from './support';
+
+/** Long enough that a run is still going on when the test acts. */
+const LONG = PARAGRAPH.repeat(400);
+
+describe('trouble', () => {
+  let app: App;
+
+  const problemOf = ({ document }: vscode.TextEditor): string | undefined =>
+    app.inspections.of(document.uri.toString()).problem;
+
+  /** Starts a long run and waits until its tokens are there. */
+  const startLong = async (): Promise<{ editor: vscode.TextEditor; run: Thenable<unknown> }> => {
+    const editor = await open(LONG);
+    const run = vscode.commands.executeCommand('longsight.inspectDocument');
+    const key = editor.document.uri.toString();
+    await until('the run has begun', () => app.inspections.of(key).inspection !== undefined, 30_000);
+    assert.notEqual(app.inspections.of(key).running, undefined);
+    return { editor, run };
+  };
+
+  /** The next run of the same extension works. */
+  const worksAgain = async (): Promise<void> => {
+    const { inspection, editor } = await inspected(app, PARAGRAPH);
+    assert.ok(inspection.done);
+    assert.equal(problemOf(editor), undefined);
+  };
+
+  before(async () => {
+    app = await activate();
+    await app.engine.info();
+  });
+
+  afterEach(async () => {
+    await vscode.commands.executeCommand('notifications.clearAll');
+    await closeAll();
+  });
+
+  it('refuses an empty document in one sentence', async () => {
+    const editor = await open('');
+    await vscode.commands.executeCommand('longsight.inspectDocument');
+    assert.match(problemOf(editor) ?? '', /is empty; there is no token to inspect/);
+    await worksAgain();
+  });
+
+  it('refuses a binary document in one sentence', async () => {
+    const editor = await open('PK\u0003\u0004\0\0\0');
+    await vscode.commands.executeCommand('longsight.inspectDocument');
+    assert.match(problemOf(editor) ?? '', /NUL characters/);
+    await worksAgain();
+  });
+
+  it('refuses more tokens than the setting allows', async () => {
+    const settings = vscode.workspace.getConfiguration('longsight');
+    await settings.update('maxTokens', 5, vscode.ConfigurationTarget.Global);
+    try {
+      const editor = await open(PARAGRAPH);
+      await vscode.commands.executeCommand('longsight.inspectDocument');
+      assert.match(problemOf(editor) ?? '', /\b5\b/);
+      assert.match(problemOf(editor) ?? '', /token/);
+    } finally {
+      await settings.update('maxTokens', undefined, vscode.ConfigurationTarget.Global);
+    }
+    await worksAgain();
+  });
+
+  it('names a setting that holds something wrong, and a variant that does not exist', async () => {
+    const settings = vscode.workspace.getConfiguration('longsight');
+    const editor = await open(PARAGRAPH);
+    for (const [name, value, sentence] of [
+      ['topKeys', 0, /"longsight\.topKeys" must be a whole number from 1 to 512; found 0/],
+      ['variant', 'dens', /The variant "dens" does not exist; choose one of dense/],
+      ['variantParameters', { width: 3 }, /The variant dense has no parameter "width"/],
+    ] as const) {
+      await app.choices.setVariant({ id: 'dense', params: {} });
+      await settings.update(name, value, vscode.ConfigurationTarget.Global);
+      try {
+        await vscode.commands.executeCommand('longsight.inspectDocument');
+        assert.match(problemOf(editor) ?? '', sentence);
+      } finally {
+        await settings.update(name, undefined, vscode.ConfigurationTarget.Global);
+      }
+    }
+    await worksAgain();
+  });
+
+  it('names a model folder that is missing or torn', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'longsight-model-'));
+    try {
+      writeFileSync(join(folder, 'config.json'), '{"model_type": "llama"');
+      for (const directory of [join(folder, 'nowhere'), folder]) {
+        const editor = await open(PARAGRAPH);
+        await app.choices.setModel(directory);
+        await vscode.commands.executeCommand('longsight.inspectDocument');
+        assert.ok(problemOf(editor)?.includes(directory), problemOf(editor));
+        assert.ok(!problemOf(editor)?.includes('defect'), problemOf(editor));
+      }
+    } finally {
+      await app.choices.setModel(app.choices.bundledModel);
+      rmSync(folder, { recursive: true });
+    }
+    await worksAgain();
+  });
+
+  it('survives an engine killed in the middle of a run', async () => {
+    const { editor, run } = await startLong();
+    const pid = app.engine.pid!;
+    process.kill(pid, 'SIGKILL');
+    await run;
+    assert.match(problemOf(editor) ?? '', /ended by signal SIGKILL/);
+    assert.equal(app.inspections.of(editor.document.uri.toString()).inspection, undefined);
+    await worksAgain();
+    assert.equal(enginePids().length, 1);
+    assert.notEqual(app.engine.pid, pid);
+  });
+
+  it('cancels in the middle of a run within 200 ms and keeps the engine', async () => {
+    const { editor, run } = await startLong();
+    const from = performance.now();
+    await vscode.commands.executeCommand('longsight.cancel');
+    await run;
+    const took = performance.now() - from;
+    assert.ok(took < 200, `it took ${took.toFixed(0)} ms`);
+    const key = editor.document.uri.toString();
+    assert.deepEqual(app.inspections.of(key), {
+      inspection: undefined,
+      running: undefined,
+      problem: undefined,
+    });
+    await worksAgain();
+    assert.equal(enginePids().length, 1);
+  });
+
+  it('takes the latest of several inspections of one document', async () => {
+    const editor = await open(PARAGRAPH);
+    const runs = Array.from({ length: 5 }, () => vscode.commands.executeCommand('longsight.inspectDocument'));
+    await Promise.all(runs);
+    const key = editor.document.uri.toString();
+    await until('the last run is done', () => app.inspections.of(key).running === undefined);
+    assert.ok(inspectionOf(app, editor).done);
+  });
+
+  it('forgets a document that is closed in the middle of a run', async () => {
+    const { editor, run } = await startLong();
+    const key = editor.document.uri.toString();
+    await closeAll();
+    await run;
+    await until('the document is forgotten', () => app.inspections.of(key).running === undefined);
+    assert.equal(app.inspections.of(key).inspection, undefined);
+    await worksAgain();
+  });
+
+  it('restarts the engine on demand', async () => {
+    await inspected(app, PARAGRAPH);
+    const { pid } = app.engine;
+    await vscode.commands.executeCommand('longsight.restartEngine');
+    assert.notEqual(app.engine.pid, pid);
+    assert.deepEqual(enginePids(), [app.engine.pid]);
+    await worksAgain();
+  });
+
+  it('inspects 20 times without another process or a growing extension host', async function () {
+    this.timeout(180_000);
+    const { editor } = await inspected(app, PARAGRAPH.repeat(20));
+    const collect = (globalThis as { gc?: () => void }).gc;
+    const heap = async (): Promise<number> => {
+      collect?.();
+      await pause(200);
+      return process.memoryUsage().heapUsed / 2 ** 20;
+    };
+    for (let run = 0; run < 3; run++) await vscode.commands.executeCommand('longsight.inspectDocument');
+    const { pid } = app.engine;
+    const before = await heap();
+    for (let run = 0; run < 20; run++) await vscode.commands.executeCommand('longsight.inspectDocument');
+    const grown = (await heap()) - before;
+    assert.ok(inspectionOf(app, editor).done);
+    assert.deepEqual(enginePids(), [pid]);
+    assert.ok(grown < 32, `the heap grew by ${grown.toFixed(1)} MiB`);
+  });
+
+  it('stalls the extension host for less than 50 ms in an inspection of 20,000 tokens', async function () {
+    this.timeout(180_000);
+    await worksAgain();
+    const editor = await open(PARAGRAPH.repeat(600));
+    let last = performance.now();
+    let worst = 0;
+    const probe = setInterval(() => {
+      const now = performance.now();
+      worst = Math.max(worst, now - last - 2);
+      last = now;
+    }, 2);
+    await vscode.commands.executeCommand('longsight.inspectDocument');
+    clearInterval(probe);
+    const { tokens } = inspectionOf(app, editor).summary;
+    console.log(`longest stall ${worst.toFixed(1)} ms in an inspection of ${String(tokens)} tokens`);
+    assert.ok(tokens >= 20_000, `only ${String(tokens)} tokens`);
+    assert.ok(worst < 50, `the longest stall was ${worst.toFixed(1)} ms`);
+  });
+});

@@ -1,0 +1,260 @@
+/** Runs in the harness page before the panel: plays VS Code and the extension. */
+
+import { createBirpc } from 'birpc';
+import type { Overview, RowRef, TokenStats, VariantInfo } from '../../../src/protocol/inspection';
+import type { HostApi, PanelApi, PanelState } from '../../../src/protocol/panel';
+import { decodeMessage, encodeMessage, Problem } from '../../../src/protocol/problem';
+import { fakeRow, fakeStructure, HEADS, LAYERS, lineAt, noise, wordAt } from './fakeDocument';
+import { THEMES } from './themes';
+
+const query = new URLSearchParams(location.search);
+const total = Number(query.get('n') ?? '200');
+const scene = query.get('scene') ?? 'segmented';
+const theme = THEMES[query.get('theme') ?? 'dark'] ?? THEMES['dark']!;
+
+for (const [name, value] of Object.entries(theme.variables)) {
+  document.documentElement.style.setProperty(`--vscode-${name}`, value);
+}
+document.body.classList.add(theme.kind);
+document.body.dataset['vscodeThemeKind'] = theme.kind;
+document.body.style.background = theme.variables['sideBar-background'] ?? '';
+
+const VARIANTS: readonly VariantInfo[] = [
+  {
+    id: 'dense',
+    title: 'Dense',
+    summary: 'Every query sees every key up to its own position.',
+    source: 'Vaswani et al. 2017',
+    trainingClass: 'TF',
+    cost: 'N²',
+    plan: [],
+    params: {},
+  },
+  {
+    id: 'local',
+    title: 'Local window',
+    summary: 'A query sees the keys of a window behind it, and the first few.',
+    source: 'Beltagy et al. 2020',
+    trainingClass: 'TF',
+    cost: 'N·w',
+    plan: ['window'],
+    params: {
+      window: {
+        type: 'integer',
+        default: 256,
+        min: 1,
+        max: 65_536,
+        help: 'Keys a query sees, its own included.',
+      },
+      sinks: { type: 'integer', default: 0, min: 0, max: 1024, help: 'First tokens that every query sees.' },
+    },
+  },
+  {
+    id: 'segmented',
+    title: 'Segmented',
+    summary: 'A query sees its own segment, and earlier segments through one summary each.',
+    source: 'Block-recurrent and summary-token models',
+    trainingClass: 'TF',
+    cost: 'N·b + (N/b)²',
+    plan: ['segments'],
+    params: {
+      segment: {
+        type: 'choice',
+        default: 'paragraph',
+        choices: ['128', '256', 'sentence', 'paragraph'],
+        help: 'What a segment is: a count of tokens, or a unit of the text.',
+      },
+      gate: {
+        type: 'number',
+        default: 0.5,
+        min: 0,
+        max: 1,
+        help: 'Share of the output that comes from other segments.',
+      },
+      mean: { type: 'boolean', default: true, help: 'Pool a segment by its mean, not by attention.' },
+    },
+  },
+];
+
+const variantId = scene === 'dense' || scene === 'lsh' ? 'dense' : 'segmented';
+let state: PanelState = {
+  inspection: {
+    id: `fake-${total}`,
+    model: {
+      name: 'lab-base',
+      directory: '/models/lab-base',
+      architecture: 'LlamaForCausalLM',
+      layers: LAYERS,
+      heads: HEADS,
+      keyValueHeads: 3,
+      headWidth: 32,
+      vocabulary: 4096,
+      parameters: 2_557_632,
+      context: 131_072,
+    },
+    variant: { id: variantId, params: {} },
+    device: { name: 'cpu', fallback: undefined },
+    tokens: total,
+    layers: LAYERS,
+    heads: HEADS,
+    loss: 2.514,
+    seconds: total > 1000 ? 84.2 : 0.38,
+    notes: scene === 'segmented' ? ['Positions beyond 131,072 were not seen in training.'] : [],
+  },
+  documentName: total > 1000 ? 'the-long-book.txt' : 'attention.py',
+  running: undefined,
+  staleFrom: undefined,
+  problem: undefined,
+  variants: VARIANTS,
+  variant: { id: variantId, params: {} },
+  selection: { layer: 2, head: 3, token: Math.floor(total * 0.59), pinned: false },
+  topKeys: 16,
+};
+
+if (scene === 'empty') state = { ...state, inspection: undefined };
+if (scene === 'running') {
+  const { inspection } = state;
+  state = {
+    ...state,
+    running: { id: `fake-${total}`, fraction: 0.42, phase: 'Layer 2 of 4' },
+    inspection: inspection === undefined ? undefined : { ...inspection, loss: undefined },
+  };
+}
+if (scene === 'stale') state = { ...state, staleFrom: Math.floor(total * 0.7) };
+if (scene === 'problem') {
+  state = {
+    ...state,
+    problem:
+      'The engine stopped (signal SIGKILL) while it was inspecting; it has been started again. Inspect the document again.',
+  };
+}
+
+function tokenStats(layer: number, head: number): TokenStats {
+  const series = (make: (token: number) => number): Float32Array =>
+    Float32Array.from({ length: total }, (_, token) => make(token));
+  const reach = 4 * 6 ** (((head + layer) % 4) + noise(layer, head, 1));
+  const wave = (token: number): number => 0.6 + 0.4 * Math.sin(token / (total / 17)) * Math.sin(token / 31);
+  return {
+    entropy: series(
+      token => Math.log(1 + Math.min(token, reach)) * wave(token) * (0.7 + 0.3 * noise(token, head)),
+    ),
+    span: series(token =>
+      Math.max(1, Math.round(Math.min(token + 1, reach * 2.3 * wave(token) * (0.3 + noise(token, layer))))),
+    ),
+    sink: series(token => Math.min(1, (0.15 * ((layer + head) % 4) + 0.3 * noise(token)) * wave(token))),
+    peak: series(token => Math.min(1, 0.1 + 0.8 * noise(token, head, layer) ** 3)),
+  };
+}
+
+function overview(): Overview {
+  const mean = (values: Float32Array): number =>
+    values.reduce((sum, value) => sum + value, 0) / values.length;
+  const stats = { entropy: [] as number[], span: [] as number[], sink: [] as number[], peak: [] as number[] };
+  for (let at = 0; at < LAYERS * HEADS; at++) {
+    const made = tokenStats(Math.floor(at / HEADS), at % HEADS);
+    const known = scene !== 'running' || at < 2 * HEADS;
+    for (const name of ['entropy', 'span', 'sink', 'peak'] as const) {
+      stats[name].push(known ? mean(made[name]) : Number.NaN);
+    }
+  }
+  return {
+    layers: LAYERS,
+    heads: HEADS,
+    stats: {
+      entropy: Float32Array.from(stats.entropy),
+      span: Float32Array.from(stats.span),
+      sink: Float32Array.from(stats.sink),
+      peak: Float32Array.from(stats.peak),
+    },
+  };
+}
+
+/** What the panel asked for, for the checks that drive this page. */
+const calls: (readonly [string, unknown])[] = [];
+Object.assign(window, { calls });
+
+const host: HostApi = {
+  state: () => Promise.resolve(state),
+  run: command => {
+    calls.push(['run', command]);
+    return Promise.resolve();
+  },
+  select: selection => {
+    calls.push(['select', selection]);
+    state = { ...state, selection };
+    void panel.stateChanged(state);
+    return Promise.resolve();
+  },
+  setVariant: choice => {
+    calls.push(['setVariant', choice]);
+    return Promise.resolve();
+  },
+  reveal: token => {
+    calls.push(['reveal', token]);
+    return Promise.resolve();
+  },
+  overview: () => Promise.resolve(overview()),
+  stats: ({ layer, head }) => Promise.resolve(tokenStats(layer, head)),
+  rows: (refs, cells) => {
+    if (scene === 'broken')
+      return Promise.reject(new Problem('The engine is closed; inspect the document again.'));
+    return Promise.resolve(refs.map(ref => fakeRow(ref, total, cells, state.topKeys, scene === 'lsh')));
+  },
+  structure: ref => {
+    const row = (ref ?? undefined) === undefined ? undefined : fakeRow(ref as RowRef, total, 2048, 1);
+    return Promise.resolve(fakeStructure(scene === 'lsh' ? 'lsh' : variantId, total, row));
+  },
+  tokenDetail: token =>
+    Promise.resolve({
+      token,
+      id: 100 + (token % 900),
+      text: wordAt(token),
+      piece: wordAt(token).replace(' ', 'Ġ'),
+      loss: token === 0 ? undefined : 1 + 3 * noise(token),
+      predictions: [
+        { id: 5, text: ' the', logProbability: -1.2 },
+        { id: 6, text: '\n', logProbability: -1.9 },
+      ],
+      path: [],
+    }),
+  texts: tokens =>
+    Promise.resolve(tokens.map(token => ({ token, text: wordAt(token), line: lineAt(token) }))),
+};
+
+/** As messages cross to a VS Code page: JSON, except that typed arrays stay as they are. */
+function carried(value: unknown): unknown {
+  if (ArrayBuffer.isView(value)) return value;
+  if (Array.isArray(value)) return value.map(entry => (entry === undefined ? null : carried(entry)));
+  if (typeof value === 'number') return Number.isFinite(value) ? value : null;
+  if (typeof value !== 'object' || value === null) return value;
+  const kept = Object.entries(value).filter(([, entry]) => entry !== undefined);
+  return Object.fromEntries(kept.map(([name, entry]) => [name, carried(entry)]));
+}
+
+const inbox = new Set<(message: unknown) => void>();
+const panel = createBirpc<PanelApi, HostApi>(host, {
+  post: message => {
+    setTimeout(() => window.postMessage(carried(message), '*'), 5);
+  },
+  on: receive => {
+    inbox.add(receive);
+  },
+  serialize: encodeMessage,
+  deserialize: decodeMessage,
+  timeout: -1,
+});
+
+let saved: unknown;
+Object.assign(window, {
+  acquireVsCodeApi: () => ({
+    postMessage: (message: unknown) => {
+      setTimeout(() => {
+        for (const receive of inbox) receive(carried(message));
+      }, 5);
+    },
+    getState: () => saved,
+    setState: (next: unknown) => {
+      saved = next;
+    },
+  }),
+});
