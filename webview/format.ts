@@ -17,6 +17,12 @@ export function compact(value: number): string {
   return `${trimmed(value / 1e6, 2)}M`;
 }
 
+/** Distances double, so they are written in powers of two: `512`, `1k` is 1,024, `32k` is 32,768. */
+export function doubling(value: number): string {
+  if (value >= 2 ** 20 && value % 2 ** 20 === 0) return `${value / 2 ** 20}M`;
+  return value >= 1024 && value % 1024 === 0 ? `${value / 1024}k` : count(value);
+}
+
 function trimmed(value: number, digits: number): string {
   return String(Number(value.toFixed(digits)));
 }

@@ -46,10 +46,15 @@ export class Latest<T> {
     } catch (error) {
       answer = { kind: 'problem', problem: sentence(error) };
     }
+    this.finish(wanted, answer);
+  }
+
+  private finish(wanted: Wanted<T>, answer: Answer<T>): void {
     if (this.running !== wanted) return;
+    const { waiting } = this;
     this.running = undefined;
     // A failure that is already overtaken would only flicker.
-    if (answer.kind === 'value' || this.waiting === undefined) this.deliver(answer);
-    if (this.waiting !== undefined && this.running === undefined) void this.start(this.waiting);
+    if (answer.kind === 'value' || waiting === undefined) this.deliver(answer);
+    if (waiting !== undefined) void this.start(waiting);
   }
 }

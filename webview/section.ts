@@ -1,6 +1,7 @@
 /** The frame of a view: heading, tools, a sentence when there is nothing to draw, and a body. */
 
 import { freshId, h, setText, show } from './dom';
+import { icon } from './icons';
 import type { Store, TableName } from './state';
 import { iconButton, press } from './ui';
 
@@ -43,7 +44,7 @@ export function section(view: string, title: string, help: string): Section {
 /** A button that swaps a view's drawing for a table and back. */
 export function tableToggle(store: Store, name: TableName, what: string): HTMLElement {
   const toggle = iconButton({
-    icon: 'table',
+    icon: icon('table'),
     label: `Show ${what} as a table`,
     help: `Show ${what} as a table in place of the drawing`,
     pressed: store.isTable(name),

@@ -2,6 +2,7 @@
 
 import type { StatName } from '../src/protocol/inspection';
 import { SINK_TOKENS, SPAN_MASS } from '../src/protocol/inspection';
+import { extent } from './draw/pool';
 import { compact, count, nats, share, weight } from './format';
 
 export interface Statistic {
@@ -55,4 +56,19 @@ export const STATISTICS: Readonly<Record<StatName, Statistic>> = {
 export function withUnit(stat: StatName, value: number): string {
   const { exact, unit } = STATISTICS[stat];
   return unit === '' ? exact(value) : `${exact(value)} ${unit}`;
+}
+
+/** The colour scale of a statistic over the heads' means. */
+export function scaleOf(
+  values: Float32Array,
+  stat: StatName,
+): { readonly low: number; readonly high: number; readonly place: (value: number) => number } {
+  const [least, most] = extent(values) ?? [0, 1];
+  if (STATISTICS[stat].logarithmic) {
+    const low = Math.max(1, least);
+    const high = Math.max(low * 2, most);
+    return { low, high, place: value => Math.log(Math.max(1, value) / low) / Math.log(high / low) };
+  }
+  const high = most > 0 ? most : 1;
+  return { low: 0, high, place: value => value / high };
 }

@@ -7,12 +7,8 @@ import {
   vsCodeCheckbox,
   vsCodeDropdown,
   vsCodeOption,
-  vsCodeProgressRing,
   vsCodeTextField,
 } from '@vscode/webview-ui-toolkit';
-import { freshId, setAttribute } from './dom';
-import type { IconName } from './icons';
-import { icon } from './icons';
 
 /** Defines the custom elements; call once before the first control is made. */
 export function registerControls(): void {
@@ -21,7 +17,6 @@ export function registerControls(): void {
     vsCodeCheckbox(),
     vsCodeDropdown(),
     vsCodeOption(),
-    vsCodeProgressRing(),
     vsCodeTextField(),
   );
 }
@@ -44,7 +39,7 @@ export function button({ text, help, kind = 'secondary', act }: ButtonOptions): 
 }
 
 export interface IconButtonOptions {
-  readonly icon: IconName;
+  readonly icon: Element;
   readonly label: string;
   readonly help: string;
   readonly act: () => void;
@@ -52,19 +47,19 @@ export interface IconButtonOptions {
   readonly pressed?: boolean;
 }
 
-export function iconButton({ icon: name, label, help, act, pressed }: IconButtonOptions): Button {
+export function iconButton({ icon, label, help, act, pressed }: IconButtonOptions): Button {
   const element = document.createElement('vscode-button') as Button;
   element.appearance = 'icon';
-  element.append(icon(name));
+  element.append(icon);
   element.title = help;
-  setAttribute(element, 'aria-label', label);
+  element.setAttribute('aria-label', label);
   if (pressed !== undefined) press(element, pressed);
   element.addEventListener('click', act);
   return element;
 }
 
 export function press(element: HTMLElement, pressed: boolean): void {
-  setAttribute(element, 'aria-pressed', String(pressed));
+  element.setAttribute('aria-pressed', String(pressed));
 }
 
 export function disable(element: Button | Dropdown, disabled: boolean): void {
@@ -85,7 +80,7 @@ export interface DropdownControl {
 
 export function dropdown(label: string, help: string, pick: (value: string) => void): DropdownControl {
   const element = document.createElement('vscode-dropdown') as Dropdown;
-  setAttribute(element, 'aria-label', label);
+  element.setAttribute('aria-label', label);
   element.title = help;
   let shown = '';
   let current = '';
@@ -138,12 +133,12 @@ export function textField({ label, help, value, change }: FieldOptions): Field<T
   element.value = value;
   element.title = help;
   element.textContent = label;
-  setAttribute(element, 'id', freshId('field'));
   element.addEventListener('input', change);
   return {
     element,
     complain: problem => {
-      setAttribute(element, 'aria-invalid', problem === undefined ? undefined : 'true');
+      if (problem === undefined) element.removeAttribute('aria-invalid');
+      else element.setAttribute('aria-invalid', 'true');
       element.classList.toggle('wrong', problem !== undefined);
     },
   };
@@ -155,12 +150,6 @@ export function checkbox(label: string, help: string, checked: boolean, change: 
   element.title = help;
   element.textContent = label;
   element.addEventListener('change', change);
-  return element;
-}
-
-export function progressRing(label: string): HTMLElement {
-  const element = document.createElement('vscode-progress-ring');
-  setAttribute(element, 'aria-label', label);
   return element;
 }
 

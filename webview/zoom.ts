@@ -1,7 +1,9 @@
 /** Zooming and panning of the document axis that row, ribbon and segments share. */
 
+import type { Context } from './context';
 import type { Axis } from './draw/axis';
-import { axisOf, panned, showing, zoomed } from './draw/axis';
+import { axisOf, clamp, panned, showing, zoomed } from './draw/axis';
+import { icon } from './icons';
 import type { Store } from './state';
 import { iconButton } from './ui';
 
@@ -32,6 +34,17 @@ export function follow(store: Store, token: number): void {
   const { range, total } = store.range;
   const next = showing(range, total, token);
   if (next !== undefined && (next.start !== range.start || next.end !== range.end)) store.zoomTo(next);
+}
+
+/** Selects the token so many places on, and keeps it in view. */
+export function stepToken(context: Context, by: number): void {
+  const { store } = context;
+  const { token } = store.selection ?? {};
+  const { total } = store.range;
+  if (token === undefined || total === 0) return;
+  const next = clamp(token + by, 0, total - 1);
+  follow(store, next);
+  context.select({ token: next });
 }
 
 /** Zooms to the selected token and its span, or close to it. */
@@ -122,19 +135,19 @@ export function dragPan(store: Store, element: HTMLElement, click: (x: number, y
 export function zoomButtons(store: Store): readonly HTMLElement[] {
   return [
     iconButton({
-      icon: 'zoomOut',
+      icon: icon('zoomOut'),
       label: 'Zoom out',
       help: 'Zoom out: show more of the document (-)',
       act: () => zoomBy(store, STEP),
     }),
     iconButton({
-      icon: 'zoomIn',
+      icon: icon('zoomIn'),
       label: 'Zoom in',
       help: 'Zoom in around the token (+). The wheel zooms too, with Ctrl or after a click into the drawing.',
       act: () => zoomBy(store, 1 / STEP),
     }),
     iconButton({
-      icon: 'whole',
+      icon: icon('whole'),
       label: 'Show the whole document',
       help: 'Show the whole document (0)',
       act: () => store.zoomTo(undefined),

@@ -1,4 +1,4 @@
-/** Opens the table of one token in every head as a read-only document beside the text. */
+/** Opens the table of one token in every head, rendered beside the text. */
 
 import * as vscode from 'vscode';
 import { Problem } from '../protocol/problem';
@@ -31,7 +31,7 @@ export class Comparisons implements vscode.TextDocumentContentProvider {
   }
 
   /** @throws {Problem} when no token is selected. */
-  async open(inspection: Inspection): Promise<vscode.TextEditor> {
+  async open(inspection: Inspection): Promise<void> {
     const { id, summary, name } = inspection;
     const { token } = inspection.selection;
     if (token === undefined)
@@ -50,11 +50,12 @@ export class Comparisons implements vscode.TextDocumentContentProvider {
     this.texts.set(uri.toString(), compareTable({ name, summary, token, rows, textOf }));
     this.change.fire(uri);
     const document = await vscode.workspace.openTextDocument(uri);
-    return await vscode.window.showTextDocument(document, {
-      viewColumn: vscode.ViewColumn.Beside,
-      preserveFocus: true,
-      preview: true,
-    });
+    try {
+      await vscode.commands.executeCommand('markdown.showPreviewToSide', uri);
+    } catch {
+      // The editor's Markdown preview can be turned off; the table reads well as text.
+      await vscode.window.showTextDocument(document, { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true });
+    }
   }
 
   dispose(): void {

@@ -49,7 +49,6 @@ export class Decorations {
     rangeBehavior: vscode.DecorationRangeBehavior.ClosedClosed,
   });
   private readonly spanType = vscode.window.createTextEditorDecorationType({
-    isWholeLine: true,
     borderStyle: 'solid',
     borderWidth: '0 0 0 2px',
     borderColor: color('span'),
@@ -138,7 +137,7 @@ function drawing(document: vscode.TextDocument, inspection: Inspection, row: Row
   const steps = strengths(row.keys);
   row.keys.forEach((key, index) => {
     const range = rangeOf(document, inspection, key.index);
-    if (!range.isEmpty && !inspection.isStale(key.index)) keys[steps[index]! - 1]!.push({ range });
+    if (!range.isEmpty && !inspection.isStale(key.index)) keys[steps[index]! - 1]?.push({ range });
   });
   const query = rangeOf(document, inspection, row.token);
   const first = Math.max(0, row.token - Math.max(1, Math.round(row.span)) + 1);

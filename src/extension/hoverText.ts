@@ -33,18 +33,19 @@ const PREDICTIONS = 5;
 const TEXT_LIMIT = 32;
 
 export function hoverText(content: HoverContent): string {
-  const { detail, row } = content;
-  const blocks = [heading(content), lossLine(detail)];
-  if (content.staleFrom !== undefined && content.token >= content.staleFrom) {
-    blocks.push(
-      `The text changed at or before this token, so these figures are those of the earlier text. ${commandLink('Inspect again', 'longsight.inspectAgain', content.document)}`,
-    );
-  }
-  blocks.push(row === undefined ? notYet(content.selection) : rowBlock(row, content));
-  if (detail.path.length > 0)
-    blocks.push(`Segment: ${detail.path.map(name => plain(shorten(name, 48))).join(' › ')}`);
-  blocks.push(links(content));
-  return blocks.filter(block => block !== '').join('\n\n');
+  const { detail, row, selection, staleFrom } = content;
+  return [
+    heading(content),
+    lossLine(detail),
+    ...(staleFrom !== undefined && content.token >= staleFrom ? [staleLine(content)] : []),
+    row === undefined ? notYet(selection) : rowLine(row, content),
+    // Before the table: a hover is low, and what does not fit must be scrolled to.
+    links(content),
+    ...(row === undefined ? [] : [keyTable(row, content)]),
+    ...(detail.path.length === 0
+      ? []
+      : [`Segment: ${detail.path.map(name => plain(shorten(name, 48))).join(' › ')}`]),
+  ].join('\n\n');
 }
 
 function heading({ detail, summary, token }: HoverContent): string {
@@ -69,20 +70,24 @@ function notYet({ layer, head }: Selection): string {
   return `Layer ${layer}, head ${head} is not computed yet; its row appears as the run goes on.`;
 }
 
-function rowBlock(row: Row, { summary, textOf }: HoverContent): string {
-  const lines = [
-    `**Layer ${row.layer}, head ${row.head}**, ${plain(describeChoice(summary.variant))}: span ${count(row.span)} tokens · entropy ${figure(row.entropy, 2)} nats · sink ${percent(row.sink)} · ${count(row.admitted)} keys admitted`,
-  ];
-  if (!row.distribution) lines.push('This row is signed; weights do not sum to 1.');
+function staleLine({ document }: HoverContent): string {
+  return `The text changed at or before this token, so these figures are those of the earlier text. ${commandLink('Inspect again', 'longsight.inspectAgain', document)}`;
+}
+
+function rowLine(row: Row, { summary }: HoverContent): string {
+  const signed = row.distribution ? '' : ' · signed, so weights do not sum to 1';
+  return `**Layer ${row.layer}, head ${row.head}**, ${plain(describeChoice(summary.variant))}: span ${count(row.span)} tokens · entropy ${figure(row.entropy, 2)} nats · sink ${percent(row.sink)} · ${count(row.admitted)} keys admitted${signed}`;
+}
+
+function keyTable(row: Row, { textOf }: HoverContent): string {
   const keys = row.keys.slice(0, HOVER_KEYS);
-  if (keys.length === 0) return [...lines, 'The variant admitted no key here.'].join('\n\n');
-  const table = keys.map(key => {
+  if (keys.length === 0) return 'The variant admitted no key here.';
+  const lines = keys.map(key => {
     const weight = row.distribution ? percent(key.weight) : figure(key.weight, 4);
-    return `| ${codeCell(shorten(textOf(key.index), TEXT_LIMIT))} | ${count(key.index)} | ${count(row.token - key.index)} | ${weight} |`;
+    const text = codeCell(shorten(textOf(key.index), TEXT_LIMIT));
+    return `| ${text} | ${count(key.index)} | ${count(row.token - key.index)} | ${weight} |`;
   });
-  return [...lines, ['| attended | token | back | weight |', '|:--|--:|--:|--:|', ...table].join('\n')].join(
-    '\n\n',
-  );
+  return ['| attended | token | back | weight |', '|:--|--:|--:|--:|', ...lines].join('\n');
 }
 
 function links({ document, token, selection }: HoverContent): string {

@@ -44,7 +44,7 @@ export class Inspections {
       vscode.workspace.onDidCloseTextDocument(document => this.closed(document.uri.toString())),
       vscode.window.onDidChangeActiveTextEditor(editor => this.focus(editor)),
       engine.exited.on(({ reason, expected }) =>
-        this.forgetAll(expected ? undefined : `${reason} Inspect again to start a new one.`),
+        this.forgetAll(expected ? `${reason} Inspect again.` : `${reason} Inspect again to start a new one.`),
       ),
     ];
     this.focus(vscode.window.activeTextEditor);
@@ -150,9 +150,9 @@ export class Inspections {
     for (const [document] of open.slice(0, Math.max(0, open.length - OPEN_LIMIT))) this.clear(document);
   }
 
-  private forgetAll(problem: string | undefined): void {
+  private forgetAll(problem: string): void {
     for (const [document, state] of [...this.states]) {
-      const said = state.inspection === undefined ? state.problem : (problem ?? state.problem);
+      const said = state.inspection === undefined ? state.problem : problem;
       this.states.set(document, { inspection: undefined, running: state.running, problem: said });
     }
     this.changed.emit('data');

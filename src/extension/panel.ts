@@ -93,7 +93,11 @@ export class Panel implements vscode.WebviewViewProvider, vscode.WebviewPanelSer
 
   private adopt(panel: vscode.WebviewPanel): void {
     this.beside = panel;
-    panel.iconPath = vscode.Uri.joinPath(this.extension, 'media', 'longsight.svg');
+    const media = vscode.Uri.joinPath(this.extension, 'media');
+    panel.iconPath = {
+      light: vscode.Uri.joinPath(media, 'longsight-light.svg'),
+      dark: vscode.Uri.joinPath(media, 'longsight-dark.svg'),
+    };
     this.attach(
       panel.webview,
       () => panel.visible,

@@ -25,9 +25,7 @@ export function showStatus(inspections: Inspections): vscode.Disposable {
     item.text = line;
     item.tooltip = new vscode.MarkdownString(statusTooltip(content));
     item.backgroundColor =
-      content.staleFrom === undefined && problem === undefined
-        ? undefined
-        : new vscode.ThemeColor('statusBarItem.warningBackground');
+      problem === undefined ? undefined : new vscode.ThemeColor('statusBarItem.warningBackground');
     item.show();
   };
   update();

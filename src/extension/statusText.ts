@@ -46,7 +46,7 @@ export function statusTooltip({ summary, running, staleFrom, problem, selection 
 
 /** What the colours in the text mean. */
 export function legend(): string {
-  return `Colours in the text: the outlined token is the query; its strongest keys are shaded in ${STEPS} strengths, scaled to the strongest key outside the sink; the bar at the left edge marks its span, the tokens back that hold 90 % of its attention mass.`;
+  return `Colours in the text: the outlined token is the query; its strongest keys are shaded in ${STEPS} strengths, scaled to the strongest key outside the sink; the bar at the left of the text marks its span, the tokens back that hold 90 % of its attention mass.`;
 }
 
 function table(summary: InspectionSummary, selection: Selection | undefined): string {

@@ -109,6 +109,8 @@ export class Workbench {
     await this.page.mouse.move(x - 3, y);
     await this.page.mouse.move(x, y, { steps: 4 });
     await card.first().waitFor();
+    // It fades in.
+    await this.page.waitForTimeout(500);
     return card.first().innerText();
   }
 

@@ -11,7 +11,7 @@ describe('strengths', () => {
       { index: 51, weight: 0.01 },
       { index: 52, weight: 0.0001 },
     ];
-    expect(strengths(keys)).toEqual([STEPS, STEPS, STEPS / 2, 1]);
+    expect(strengths(keys)).toEqual([STEPS, STEPS, STEPS / 2, 0]);
   });
 
   it('scale to the sink where there is nothing else', () => {
@@ -30,7 +30,7 @@ describe('strengths', () => {
         { index: 8, weight: 2 },
       ]),
     ).toEqual([STEPS, STEPS]);
-    expect(strengths([{ index: 9, weight: 0 }])).toEqual([1]);
+    expect(strengths([{ index: 9, weight: 0 }])).toEqual([0]);
     expect(strengths([])).toEqual([]);
   });
 });

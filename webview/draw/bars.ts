@@ -1,7 +1,7 @@
 /** A row's mass by distance: one bar for each doubling. */
 
 import type { DistanceHistogram } from '../../src/protocol/inspection';
-import { compact, share } from '../format';
+import { count, doubling, share } from '../format';
 import type { Palette } from './palette';
 import type { Context, Size } from './pen';
 import { line, setFont } from './pen';
@@ -11,11 +11,11 @@ export const BARS_HEIGHT = 92;
 const TOP = 14;
 const BOTTOM = 18;
 
-/** `0`, `1`, `2–3`, `4–7`: the distances of a bin. */
+/** `0`, `1`, `2–3`, `4–7`: the distances of a bin, in full. */
 export function binText({ edges }: DistanceHistogram, bin: number): string {
   const from = edges[bin] ?? 0;
   const to = (edges[bin + 1] ?? from + 1) - 1;
-  return from >= to ? compact(from) : `${compact(from)}–${compact(to)}`;
+  return from >= to ? count(from) : `${count(from)}–${count(to)}`;
 }
 
 export function binAt({ mass }: DistanceHistogram, width: number, x: number): number | undefined {
@@ -58,6 +58,6 @@ export function drawBars(
   context.textBaseline = 'top';
   const every = Math.max(1, Math.ceil(30 / step));
   for (let bin = 0; bin < bins; bin += every) {
-    context.fillText(compact(edges[bin] ?? 0), (bin + 0.5) * step, base + 4);
+    context.fillText(doubling(edges[bin] ?? 0), (bin + 0.5) * step, base + 4);
   }
 }

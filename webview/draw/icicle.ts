@@ -7,7 +7,7 @@ import { axisOf } from './axis';
 import type { Palette } from './palette';
 import type { Context, Size } from './pen';
 import { clipped, drawTicks, drawWindow, line, setFont } from './pen';
-import { emphasis } from './row';
+import { emphasis } from './arcs';
 
 const BAND = 24;
 const BOTTOM = 24;

@@ -6,7 +6,7 @@ import type { Palette } from './palette';
 import type { Context, Size } from './pen';
 import { line } from './pen';
 import { poolMass } from './pool';
-import { emphasis } from './row';
+import { emphasis } from './arcs';
 
 export function drawStrip(
   context: Context,

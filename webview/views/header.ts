@@ -26,7 +26,7 @@ function facts(inspection: InspectionSummary, running: boolean): readonly Fact[]
     { label: 'Tokens', value: count(tokens), help: `${count(tokens)} tokens in the inspected text` },
     {
       label: 'Mean loss',
-      value: loss === undefined || loss === null ? '–' : nats(loss),
+      value: loss === undefined ? '–' : nats(loss),
       detail: 'nats',
       help: 'Mean next-token loss over the document in nats: how well the model predicts this text',
     },
@@ -146,7 +146,7 @@ export function createHeader(context: Context): HTMLElement {
       fill.style.transform = `scaleX(${percent / 100})`;
     }
     const sentence = state?.problem ?? failure;
-    show(problem, sentence !== undefined && sentence !== null);
+    show(problem, sentence !== undefined);
     setText(problemText, sentence ?? '');
     const from = state?.staleFrom;
     show(stale, inspection !== undefined && busy === undefined && typeof from === 'number');

@@ -7,29 +7,13 @@ import { freshId, h, setAttribute, setText, show } from '../dom';
 import { clamp } from '../draw/axis';
 import type { GridLayout } from '../draw/grid';
 import { drawGrid, drawScale, gridLayout, headAt } from '../draw/grid';
-import { extent } from '../draw/pool';
 import { Latest } from '../latest';
 import { section, tableToggle } from '../section';
 import { dataOf } from '../state';
-import { STATISTICS, withUnit } from '../statistics';
+import { scaleOf, STATISTICS, withUnit } from '../statistics';
 import { Surface } from '../surface';
 import { dropdown } from '../ui';
 import { createHeadTable } from './headTable';
-
-/** The colour scale of a statistic over the heads' means. */
-export function scaleOf(
-  values: Float32Array,
-  stat: StatName,
-): { readonly low: number; readonly high: number; readonly place: (value: number) => number } {
-  const [least, most] = extent(values) ?? [0, 1];
-  if (STATISTICS[stat].logarithmic) {
-    const low = Math.max(1, least);
-    const high = Math.max(low * 2, most);
-    return { low, high, place: value => Math.log(Math.max(1, value) / low) / Math.log(high / low) };
-  }
-  const high = most > 0 ? most : 1;
-  return { low: 0, high, place: value => value / high };
-}
 
 export function createOverview(context: Context): HTMLElement {
   const { store, theme, tip } = context;

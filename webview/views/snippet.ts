@@ -3,7 +3,7 @@
 import type { Row } from '../../src/protocol/inspection';
 import type { Context } from '../context';
 import { h } from '../dom';
-import { emphasis } from '../draw/row';
+import { emphasis } from '../draw/arcs';
 import { runningText } from '../format';
 
 const BEFORE = 28;

@@ -4,11 +4,11 @@ import type { TokenTable } from '../../protocol/inspection';
 
 export type UnitKind = 'word' | 'sentence' | 'paragraph';
 
-/** Longer stretches are segmented in parts, since the segmenter's cost grows faster than the text. */
-const MAX_SEGMENTED = 4096;
+/** Longer stretches are segmented in parts: the segmenter's cost a character grows with the text it is given. */
+const MAX_SEGMENTED = 2048;
 
 /** The end of a blank line, or of several: where the next paragraph starts. */
-const BLANK_LINES = /(?:\r\n|\n|\r)(?:[^\S\r\n]*(?:\r\n|\n|\r))+/g;
+const BLANK_LINES = /(?:\r\n|\n|\r(?!\n))(?:[^\S\r\n]*(?:\r\n|\n|\r(?!\n)))+/g;
 
 /**
  * The unit of every token, `[N]`: starts at 0 and never falls, and every value up to the last occurs. A
@@ -48,42 +48,38 @@ function paragraphStarts(text: string): number[] {
   return starts;
 }
 
-/** Where words or sentences start. White space goes with the unit before it. */
+/** Where words or sentences start. White space never starts one. */
 function segmentStarts(text: string, kind: 'word' | 'sentence'): number[] {
   const segmenter = new Intl.Segmenter('en', { granularity: kind });
   const starts: number[] = [];
-  for (const [from, to] of stretches(text)) {
-    if (kind === 'sentence' && from > 0) starts.push(from);
-    for (const { segment, index } of segmenter.segment(text.slice(from, to))) {
-      const blank = kind === 'word' && isSpace(segment.charCodeAt(0));
-      if (!blank && from + index > 0) starts.push(from + index);
+  let from = 0;
+  for (const end of [...paragraphStarts(text), text.length]) {
+    const paragraph = kind === 'sentence' ? unwrap(text.slice(from, end)) : text.slice(from, end);
+    for (const at of partStarts(segmenter, paragraph)) {
+      if (!isSpace(paragraph.charCodeAt(at))) starts.push(from + at);
     }
+    from = end;
   }
   return starts;
 }
 
-/** Consecutive parts of the text, cut at paragraphs, then at lines, then anywhere between characters. */
-function* stretches(text: string): Generator<readonly [number, number]> {
-  const starts = [...paragraphStarts(text), text.length];
-  let from = 0;
-  for (const end of starts) {
-    while (end - from > MAX_SEGMENTED) {
-      const cut = cutBefore(text, from, from + MAX_SEGMENTED);
-      yield [from, cut];
-      from = cut;
-    }
-    if (end > from) yield [from, end];
-    from = end;
+/** Where the segments of a stretch start, found in parts; each part begins where the last segment did. */
+function* partStarts(segmenter: Intl.Segmenter, stretch: string): Generator<number> {
+  for (let from = 0; from < stretch.length;) {
+    const part = stretch.slice(from, from + MAX_SEGMENTED);
+    const starts = Array.from(segmenter.segment(part), segment => segment.index);
+    const isLast = from + part.length === stretch.length;
+    // The last segment may be cut short by the part's end: it is found again, whole, by the next part.
+    const keep = isLast || starts.length === 1 ? starts.length : starts.length - 1;
+    for (let i = 0; i < keep; i++) yield from + starts[i]!;
+    from += keep === starts.length ? part.length : starts[keep]!;
   }
 }
 
-/** A place at or before `limit`, after a line's end or a space where there is one, never inside a pair. */
-function cutBefore(text: string, from: number, limit: number): number {
-  const half = from + (MAX_SEGMENTED >> 1);
-  for (const mark of ['\n', ' ']) {
-    const at = text.lastIndexOf(mark, limit - 1);
-    if (at >= half) return at + 1;
-  }
-  const code = text.charCodeAt(limit);
-  return code >= 0xdc00 && code <= 0xdfff ? limit - 1 : limit;
+/** Lines of prose, broken for width only: long, and ending and going on inside a sentence. */
+const WRAPPED = /(?<=[^\r\n]{40}[\p{L}\p{N},])(?:\r\n|\n)(?=\p{L}|[("'`])/gu;
+
+/** Joins wrapped lines without moving a character, so that a line's end does not end the sentence. */
+function unwrap(paragraph: string): string {
+  return paragraph.replace(WRAPPED, end => ' '.repeat(end.length));
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { describeCheckpoint, openCheckpoint } from '../../../src/engine/model/checkpoint';
 import { readFloats, readHeader, writeSafetensors } from '../../../src/engine/model/safetensors';
+import type { TensorData } from '../../../src/engine/model/safetensors';
 import { Problem } from '../../../src/protocol/problem';
 import { writeRandomLlama } from '../../support/checkpoints';
 import type { ConfigFields } from '../../support/checkpoints';
@@ -95,15 +96,11 @@ describe('checkpoint folder', () => {
       await writeRandomLlama(folder);
       const path = join(folder, 'model.safetensors');
       const { tensors } = await readHeader(path);
-      const changed: Parameters<typeof writeSafetensors>[1] = Object.fromEntries(
-        await Promise.all(
-          [...tensors.values()].map(async ({ name, shape }) =>
-            name === 'model.norm.weight'
-              ? [name, { dtype: 'I32', shape, data: new Int32Array(24) }]
-              : [name, { dtype: 'F32', shape, data: await readFloats(tensors.get(name)!) }],
-          ),
-        ),
-      );
+      const changed: Record<string, TensorData> = {};
+      for (const entry of tensors.values()) {
+        changed[entry.name] = { dtype: 'F32', shape: entry.shape, data: await readFloats(entry) };
+      }
+      changed['model.norm.weight'] = { dtype: 'I32', shape: [24], data: new Int32Array(24) };
       await writeSafetensors(path, changed);
       await expect(openCheckpoint(folder)).rejects.toThrow('model.norm.weight');
       await expect(openCheckpoint(folder)).rejects.toThrow('type I32; expected F32, F16, BF16');

@@ -63,7 +63,7 @@ describe('byte-level tokeniser', () => {
       if (table.ids[t] === 0) continue;
       // One token, one byte, one whole character.
       const whole = text.slice(table.starts[t], table.ends[t]);
-      expect([...whole]).toHaveLength(1);
+      expect(Array.from(whole)).toHaveLength(1);
       expect(new TextEncoder().encode(whole)).toContain(table.ids[t]! - 1);
     }
   });

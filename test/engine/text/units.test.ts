@@ -65,9 +65,20 @@ describe('units of a document', () => {
 
   it('does not split long text at other places than short text', async () => {
     const line = 'A sentence with words. Another sentence follows it closely. ';
-    const parts = await grouped(line.repeat(500), 'sentence');
-    expect(parts).toHaveLength(1000 + (parts.at(-1)!.trim() === '' ? 1 : 0));
-    expect(new Set(parts.slice(1, -2).map(part => part.trim())).size).toBe(2);
+    const sentences = await grouped(line.repeat(200), 'sentence');
+    expect(sentences).toHaveLength(400);
+    expect(new Set(sentences.map(part => part.trim())).size).toBe(2);
+    const words = await grouped(line.repeat(200), 'word');
+    expect(words.filter(word => word === ' sentence')).toHaveLength(400);
+    expect(new Set(words.map(word => word.trim())).size).toBe(9);
+  });
+
+  it('joins the lines of wrapped prose, and keeps lines of code apart', async () => {
+    const prose =
+      'This sentence is long enough that its author broke it\nover two lines. The next one is short.';
+    expect(await grouped(prose, 'sentence')).toHaveLength(2);
+    expect(await grouped(prose.replace('\n', '\r\n'), 'sentence')).toHaveLength(2);
+    expect(await grouped('const a = 1;\nconst b = 2;\nreturn a + b;', 'sentence')).toHaveLength(3);
   });
 
   it('gives inserted tokens the unit where they stand', () => {

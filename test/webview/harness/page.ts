@@ -1,7 +1,7 @@
 /** Runs in the harness page before the panel: plays VS Code and the extension. */
 
 import { createBirpc } from 'birpc';
-import type { Overview, RowRef, TokenStats, VariantInfo } from '../../../src/protocol/inspection';
+import type { Overview, TokenStats, VariantInfo } from '../../../src/protocol/inspection';
 import type { HostApi, PanelApi, PanelState } from '../../../src/protocol/panel';
 import { decodeMessage, encodeMessage, Problem } from '../../../src/protocol/problem';
 import { fakeRow, fakeStructure, HEADS, LAYERS, lineAt, noise, wordAt } from './fakeDocument';
@@ -200,8 +200,10 @@ const host: HostApi = {
       return Promise.reject(new Problem('The engine is closed; inspect the document again.'));
     return Promise.resolve(refs.map(ref => fakeRow(ref, total, cells, state.topKeys, scene === 'lsh')));
   },
-  structure: ref => {
-    const row = (ref ?? undefined) === undefined ? undefined : fakeRow(ref as RowRef, total, 2048, 1);
+  // A missing argument crosses as null.
+  structure: given => {
+    const ref = given ?? undefined;
+    const row = ref === undefined ? undefined : fakeRow(ref, total, 2048, 1);
     return Promise.resolve(fakeStructure(scene === 'lsh' ? 'lsh' : variantId, total, row));
   },
   tokenDetail: token =>
@@ -245,6 +247,7 @@ const panel = createBirpc<PanelApi, HostApi>(host, {
 });
 
 let saved: unknown;
+Object.assign(window, { saved: () => saved });
 Object.assign(window, {
   acquireVsCodeApi: () => ({
     postMessage: (message: unknown) => {

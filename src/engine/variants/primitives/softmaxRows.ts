@@ -1,9 +1,9 @@
 /**
  * The one softmax of the product: a block of queries over a set of gathered keys, with the exact
- * statistics of every row, computed in the graph. Nothing larger than `[S, G, B, K]` exists.
+ * statistics of every row, computed in the graph. Nothing larger than `[S, R, K]` exists.
  *
- * Letters: `S` key-value streams, `G` query heads on each, `B` queries, `K` gathered keys in whole
- * tiles, `D` and `E` widths of keys and values.
+ * Letters: `S` key-value streams, `G` query heads on each, `B` queries, `R` = `G * B` rows, `K` gathered
+ * keys in whole tiles, `D` and `E` widths of keys and values.
  */
 
 import { SINK_TOKENS, SPAN_MASS } from '../../../protocol/inspection';
@@ -91,17 +91,22 @@ function spanShares({ queries, spanMass }: SoftmaxCall): Float32Array {
 }
 
 function feeds(call: SoftmaxCall): Feeds {
+  const [streams, group, length, width] = call.q.shape as [number, number, number, number];
   const labels = Object.entries(call.labels ?? {}).flatMap(([name, { queries, keys }]) => [
     [`${name}_i`, floats([queries.length], queries)],
     [`${name}_j`, floats([keys.length], keys)],
   ]);
+  const shares = spanShares(call);
   return {
-    q: call.q,
+    q: floats([streams, group * length, width], call.q.data),
     k: call.k,
     v: call.v,
     scale: floats([], Float32Array.of(call.scale)),
-    spanMass: floats([call.queries.length], spanShares(call)),
-    i: floats([call.queries.length], call.queries),
+    spanMass: floats(
+      [group * length],
+      Float32Array.from({ length: group * length }, (_, r) => shares[r % length]!),
+    ),
+    i: floats([length], call.queries),
     j: floats([call.keys.positions.length], call.keys.positions),
     rows: integers([call.keys.rows.length], call.keys.rows),
     ...Object.fromEntries(labels),
@@ -117,16 +122,15 @@ function program(call: SoftmaxCall, want: 'outputs' | 'weights' | 'both'): Progr
     key,
     build() {
       const g = new GraphBuilder(key);
-      const q = g.input('q', 'float32', [streams, group, 'B', width]);
+      const unscaled = g.input('q', 'float32', [streams, 'R', width]);
       const k = g.input('k', 'float32', [streams, 'P', width]);
       const v = g.input('v', 'float32', [streams, 'P', 'E']);
       const scale = g.input('scale', 'float32', []);
-      const spanMass = g.unsqueeze(g.input('spanMass', 'float32', ['B']), 1);
+      const spanMass = g.unsqueeze(g.input('spanMass', 'float32', ['R']), 1);
       const i = g.unsqueeze(g.input('i', 'float32', ['B']), 1);
       const positions = g.input('j', 'float32', ['K']);
       const j = g.unsqueeze(positions, 0);
       const rows = g.input('rows', 'int32', ['K']);
-      const terms: RuleTerms = { i, j, label: name => labelled.get(name)! };
       const labelled = new Map(
         labels.map(name => [
           name,
@@ -136,23 +140,34 @@ function program(call: SoftmaxCall, want: 'outputs' | 'weights' | 'both'): Progr
           },
         ]),
       );
+      const terms: RuleTerms = { i, j, label: name => labelled.get(name)! };
+      /** `[B, K] -> [R, K]`; what is the same for every query broadcasts as it is. */
+      const forEachHead = (x: Value) => {
+        if (x.shape[0] === 1) return x;
+        return g.concat(Array<Value>(group).fill(x), 0, 'R');
+      };
 
-      const gathered = g.gather(k, rows, 1);
-      const keys = g.unsqueeze(g.transpose(gathered, 0, 2, 1), 1);
-      const scores = g.matMul(g.mul(q, scale), keys);
       const inReach = causal ? g.lessOrEqual(j, i) : g.less(j, NOWHERE);
       const allowed = rule === undefined ? inReach : g.and(inReach, rule.admits(g, terms));
-      const masked = g.where(allowed, scores, HIDDEN);
+      const q = g.mul(unscaled, scale);
+      const keys = g.gather(k, rows, 1);
+      const scores = g.matMul(q, g.transpose(keys, 0, 2, 1));
+      // Adding is several times as fast as choosing: only the small mask is chosen.
+      const masked = g.add(scores, forEachHead(g.where(allowed, 0, HIDDEN)));
       const softmax = g.softmax(masked);
-      const weights = mayBeEmpty ? g.mul(softmax, g.cast(allowed, 'float32')) : softmax;
+      const weights = mayBeEmpty ? g.mul(softmax, forEachHead(g.cast(allowed, 'float32'))) : softmax;
       if (want !== 'outputs') g.output('weights', weights);
       if (want === 'weights') return g.build();
 
-      const values = g.unsqueeze(g.gather(v, rows, 1), 1);
-      g.output('y', g.matMul(weights, values));
+      // One product gives the outputs and the mean key, from which the mean score follows.
+      const values = g.gather(v, rows, 1);
+      const product = g.matMul(weights, g.concat([values, keys], 2, 'E+D'));
+      g.output('y', g.slice(product, 2, 0, -width, 'E'));
+      const meanKey = g.slice(product, 2, -width, END, width);
       const stats = rowStatistics(g, {
         weights,
         masked,
+        meanScore: g.reduce('ReduceSum', g.mul(q, meanKey), 2),
         positions,
         spanMass,
         sinkTokens: SINK_TOKENS,
@@ -166,3 +181,6 @@ function program(call: SoftmaxCall, want: 'outputs' | 'weights' | 'both'): Progr
     },
   };
 }
+
+/** Past the end of any axis. */
+const END = 2 ** 31 - 1;
