@@ -24,20 +24,21 @@ const bin = folder => join(folder, 'node_modules', '.bin');
 const vscode = folder => join(folder, 'node_modules', 'code-server', 'lib', 'vscode');
 
 /**
- * Our environment with Node 24 first, and without the settings that `npm run` passes down: those
- * are of this project, and would keep the server's own install scripts from running.
+ * What `npm run` tells its children of this project and of its own Node. The server's install would
+ * take it for its own: it would see the wrong Node and run no install script.
+ */
+const ofThisProject =
+  /^(NODE|INIT_CWD|npm_(execpath|node_execpath|command|lifecycle_.*|package_.*|config_(user_agent|npm_version|node_gyp|ignore_scripts|allow_scripts|omit|prefix|local_prefix|global_prefix)))$/i;
+
+/**
+ * Our environment with Node 24 first on PATH.
  *
  * @param {string} folder
  * @returns {NodeJS.ProcessEnv}
  */
 function environment(folder) {
-  const own = Object.entries(process.env).filter(
-    ([name]) =>
-      !/^npm_(config_(ignore_scripts|allow_scripts|omit|prefix|local_prefix|global_prefix)|lifecycle|package)/i.test(
-        name,
-      ),
-  );
-  return { ...Object.fromEntries(own), PATH: `${bin(folder)}${delimiter}${process.env.PATH ?? ''}` };
+  const kept = Object.entries(process.env).filter(([name]) => !ofThisProject.test(name));
+  return { ...Object.fromEntries(kept), PATH: `${bin(folder)}${delimiter}${process.env.PATH ?? ''}` };
 }
 
 /** Every step of the install left its mark: the last is the extensions' dependencies. @param {string} folder */

@@ -3,7 +3,7 @@
 import type { EngineApi, EngineEvents, EngineInfo, InspectRequest } from '../protocol/engine';
 import type { DeviceChoice } from '../protocol/inspection';
 import { Problem } from '../protocol/problem';
-import { Inspection } from './inspection';
+import type { Inspection } from './inspection';
 import { prepare, run } from './inspect';
 import { describeCheckpoint } from './model/checkpoint';
 import { openDevice, type OpenDevice } from './runtime/device';

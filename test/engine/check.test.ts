@@ -128,11 +128,7 @@ describe('case files', () => {
     const present = Object.fromEntries(
       Object.entries(tensors).filter(([, value]) => value !== undefined),
     ) as Record<string, TensorData>;
-    const result = await write(
-      `${name.replaceAll(' ', '-')}.safetensors`,
-      present,
-      metadata as Record<string, string>,
-    );
+    const result = await write(`${name.replaceAll(' ', '-')}.safetensors`, present, metadata);
     expect(result.status).toBe('FAIL');
     expect(result.message).toMatch(says);
   });

@@ -5,7 +5,8 @@ import type { PanelCommand, PanelState } from '../../src/protocol/panel';
 import type { Context } from '../context';
 import { h, setAttribute, setText, show } from '../dom';
 import { count, duration, nats } from '../format';
-import { button } from '../ui';
+import { icon } from '../icons';
+import { button, iconButton } from '../ui';
 import type { Fact } from './facts';
 import { createFacts } from './facts';
 import { createVariant } from './variant';
@@ -44,7 +45,38 @@ export function createHeader(context: Context): HTMLElement {
 
   const name = h('h1');
   const figures = createFacts();
-  const about = h('div', { class: 'about' }, name, figures.element);
+  const about = h(
+    'div',
+    { class: 'about' },
+    h(
+      'div',
+      { class: 'name' },
+      name,
+      h(
+        'div',
+        { class: 'tools' },
+        iconButton({
+          icon: icon('again'),
+          label: 'Inspect the document again',
+          help: 'Inspect the document again, as it is now',
+          act: run('inspectDocument'),
+        }),
+        iconButton({
+          icon: icon('layers'),
+          label: 'Compare layers',
+          help: 'Compare what every layer and head does with the selected token',
+          act: run('compareLayers'),
+        }),
+        iconButton({
+          icon: icon('clear'),
+          label: 'Clear the inspection',
+          help: 'Clear the inspection and the colours in the text',
+          act: run('clear'),
+        }),
+      ),
+    ),
+    figures.element,
+  );
 
   const phase = h('span', { class: 'phase' });
   const fill = h('div', { class: 'fill' });

@@ -49,7 +49,7 @@ export function createHeads(context: Context): HTMLElement {
       const { range, total } = store.range;
       if (row !== undefined && total > 0) drawStrip(pen, size, row, range, total, palette);
     });
-    const label = h('span', { class: 'name' });
+    const label = h('span', { class: 'head-name' });
     const value = h('span', { class: 'number' });
     const rest = h('span', { class: 'unseen' });
     const element = h(

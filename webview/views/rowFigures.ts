@@ -24,7 +24,7 @@ export function figures(row: Row, strongest: string | undefined): readonly Fact[
     {
       label: 'Sink mass',
       value: share(row.sink),
-      detail: `first ${SINK_TOKENS} tokens`,
+      detail: `on first ${SINK_TOKENS}`,
       help: 'Share of the attention mass on the first tokens of the document, the attention sink',
     },
     {

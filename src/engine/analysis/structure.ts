@@ -24,7 +24,7 @@ export function describeStructure(nodes: readonly PlanNode[], options: Structure
     for (let at = 0; at < ranges.length; at += 2) sum += before[ranges[at + 1]!]! - before[ranges[at]!]!;
     return total === 0 ? 0 : sum / total;
   });
-  const rank = (index: number) => (row && holds(nodes[index]!, row.token) ? 2 : mass[index] || 0);
+  const rank = (index: number) => (row && holds(nodes[index]!, row.token) ? 2 : row ? mass[index]! : 0);
   const order = Array.from(nodes, (_, index) => index);
   if (nodes.length > limit) order.sort((a, b) => rank(b) - rank(a) || a - b);
   const kept = new Set<number>();

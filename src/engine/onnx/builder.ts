@@ -9,22 +9,11 @@ import { type Dim, type ElementType, floats, type Shape, showShape, type Tensor 
 
 export type Operand = Value | number;
 
-const ARITHMETIC = ['Add', 'Sub', 'Mul', 'Div', 'Max', 'Min', 'Pow'] as const;
-const COMPARISONS = ['Less', 'LessOrEqual', 'Greater', 'GreaterOrEqual', 'Equal'] as const;
-const UNARY = [
-  'Neg',
-  'Exp',
-  'Log',
-  'Sqrt',
-  'Abs',
-  'Floor',
-  'Sigmoid',
-  'Tanh',
-  'Erf',
-  'Softplus',
-  'Relu',
-] as const;
-const REDUCTIONS = ['ReduceSum', 'ReduceMax', 'ReduceMin', 'ReduceMean'] as const;
+type Arithmetic = 'Add' | 'Sub' | 'Mul' | 'Div' | 'Max' | 'Min' | 'Pow';
+type Comparison = 'Less' | 'LessOrEqual' | 'Greater' | 'GreaterOrEqual' | 'Equal';
+type Unary =
+  'Neg' | 'Exp' | 'Log' | 'Sqrt' | 'Abs' | 'Floor' | 'Sigmoid' | 'Tanh' | 'Erf' | 'Softplus' | 'Relu';
+type Reduction = 'ReduceSum' | 'ReduceMax' | 'ReduceMin' | 'ReduceMean';
 
 export class GraphBuilder {
   readonly #name: string;
@@ -87,7 +76,7 @@ export class GraphBuilder {
     return this.cast({ name, type, shape }, 'float32');
   }
 
-  arithmetic(op: (typeof ARITHMETIC)[number], a: Operand, b: Operand): Value {
+  arithmetic(op: Arithmetic, a: Operand, b: Operand): Value {
     const [x, y] = this.#pair(a, b);
     return this.node(op, [x, y], {}, x.type, broadcast(x.shape, y.shape));
   }
@@ -108,7 +97,7 @@ export class GraphBuilder {
     return this.arithmetic('Div', a, b);
   }
 
-  compare(op: (typeof COMPARISONS)[number], a: Operand, b: Operand): Value {
+  compare(op: Comparison, a: Operand, b: Operand): Value {
     const [x, y] = this.#pair(a, b);
     return this.node(op, [x, y], {}, 'bool', broadcast(x.shape, y.shape));
   }
@@ -140,7 +129,7 @@ export class GraphBuilder {
     return this.node('Where', [condition, x, y], {}, x.type, shape);
   }
 
-  unary(op: (typeof UNARY)[number], x: Value): Value {
+  unary(op: Unary, x: Value): Value {
     return this.node(op, [x], {}, x.type, x.shape);
   }
 
@@ -186,7 +175,7 @@ export class GraphBuilder {
     return this.node('Unsqueeze', [x, this.lengths(axis)], {}, x.type, shape);
   }
 
-  reduce(op: (typeof REDUCTIONS)[number], x: Value, axis: number, keep = false): Value {
+  reduce(op: Reduction, x: Value, axis: number, keep = false): Value {
     const index = axisOf(x.shape, axis);
     const shape = keep ? replaceAxis(x.shape, index, 1) : dropAxis(x.shape, index);
     return this.node(op, [x, this.lengths(index)], { keepdims: keep ? 1 : 0 }, x.type, shape);
@@ -214,7 +203,7 @@ export class GraphBuilder {
     const index = axisOf(first.shape, axis);
     const parts = values.map(value => value.shape[index]!);
     const sum = parts.every(part => typeof part === 'number')
-      ? parts.reduce<number>((total, part) => total + Number(part), 0)
+      ? parts.reduce((total, part) => total + part, 0)
       : length;
     if (sum === undefined) throw new ShapeError('Concat of named lengths needs a name for the result.');
     return this.node('Concat', values, { axis: index }, first.type, replaceAxis(first.shape, index, sum));

@@ -72,7 +72,7 @@ describe('byte-level tokeniser', () => {
     const tokenizer = await openTokenizer(LAB_BASE, 4096);
     const uniform = random(3);
     const alphabet = [
-      ...'ab \n',
+      ...Array.from('ab \n'),
       '\r\n',
       'é',
       'e\u0301',

@@ -10,7 +10,7 @@ const complain = text => {
   console.log(`  ${text}`);
 };
 const stage = await openStage(complain);
-const page = await stage.open({ width: 480, theme: 'dark', n: 200, scene: 'segmented' });
+let page = await stage.open({ width: 480, theme: 'dark', n: 200, scene: 'segmented' });
 
 /** What the panel asked of the host since the last look. */
 const calls = () => page.evaluate(() => globalThis.calls.splice(0));
@@ -103,7 +103,10 @@ await check('pin by its button', async () => {
   await focus('vscode-button[aria-label="Pin token"]');
   await press('Enter');
   assert.equal((await last())[1].pinned, true);
-  assert.equal(await page.locator('vscode-button[aria-label="Pin token"]').getAttribute('aria-pressed'), 'true');
+  assert.equal(
+    await page.locator('vscode-button[aria-label="Pin token"]').getAttribute('aria-pressed'),
+    'true',
+  );
 });
 
 await check('the segments as a tree', async () => {
@@ -130,7 +133,10 @@ await check('another variant by keyboard: parameters follow, Apply sends it', as
   await fields.first().focus();
   await press('Control+a');
   await page.keyboard.type('0');
-  assert.match(await page.locator('.variant [role="alert"]').textContent(), /window is a whole number from 1/);
+  assert.match(
+    await page.locator('.variant [role="alert"]').textContent(),
+    /window is a whole number from 1/,
+  );
   await press('Control+a');
   await page.keyboard.type('64');
   await page.locator('.actions vscode-button').first().focus();
@@ -149,10 +155,10 @@ await check('the selection is announced once it rests', async () => {
 });
 await page.close();
 
-const long = await stage.open({ width: 480, theme: 'dark', n: 131072, scene: 'segmented' });
+page = await stage.open({ width: 480, theme: 'dark', n: 131072, scene: 'segmented' });
 await check('moving over the ribbon of 131,072 tokens keeps its frames', async () => {
-  const box = await long.locator('[role="slider"]').boundingBox();
-  await long.evaluate(() => {
+  const box = await page.locator('[role="slider"]').boundingBox();
+  await page.evaluate(() => {
     globalThis.frames = [];
     let before = performance.now();
     const tick = now => {
@@ -162,8 +168,8 @@ await check('moving over the ribbon of 131,072 tokens keeps its frames', async (
     };
     requestAnimationFrame(tick);
   });
-  for (let step = 0; step < 60; step++) await long.mouse.move(box.x + 20 + step * 6, box.y + 40);
-  const frames = (await long.evaluate(() => globalThis.frames)).sort((a, b) => a - b);
+  for (let step = 0; step < 60; step++) await page.mouse.move(box.x + 20 + step * 6, box.y + 40);
+  const frames = (await page.evaluate(() => globalThis.frames)).sort((a, b) => a - b);
   const at = part => frames[Math.floor(frames.length * part)].toFixed(1);
   console.log(`     ${frames.length} frames, median ${at(0.5)} ms, p95 ${at(0.95)} ms`);
   assert.ok(frames[Math.floor(frames.length * 0.95)] < 100);

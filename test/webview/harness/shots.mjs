@@ -19,6 +19,7 @@ for (const width of [300, 480, 1100]) {
   shots.push({ width, theme: 'dark', n: 131072, scene: 'segmented' });
   shots.push({ width, theme: 'light', n: 200, scene: 'segmented' });
 }
+shots.push({ width: 280, theme: 'dark', n: 131072, scene: 'segmented' });
 shots.push({ width: 480, theme: 'contrastLight', n: 200, scene: 'segmented' });
 shots.push({ width: 480, theme: 'contrast', n: 200, scene: 'segmented' });
 shots.push({ width: 1100, theme: 'contrast', n: 131072, scene: 'segmented' });

@@ -1,0 +1,47 @@
+/** Measures how long the event loop of this process goes without a turn. */
+
+const INTERVAL = 2;
+
+/** Processor time of this thread in milliseconds; undefined on editors whose Node is older than 24. */
+function threadTime(): number | undefined {
+  const { threadCpuUsage } = process as {
+    threadCpuUsage?: () => { readonly user: number; readonly system: number };
+  };
+  const usage = threadCpuUsage?.call(process);
+  return usage === undefined ? undefined : (usage.user + usage.system) / 1000;
+}
+
+export interface Stall {
+  /** The longest pause between two turns, in milliseconds, with what other processes took. */
+  readonly wall: number;
+  /** The most this thread itself worked between two turns; the pause where that cannot be told. */
+  readonly work: number;
+}
+
+export class StallProbe {
+  private wall = 0;
+  private work = 0;
+  private lastWall = performance.now();
+  private lastWork = threadTime();
+  private readonly timer = setInterval(() => {
+    this.turn();
+  }, INTERVAL);
+
+  end(): Stall {
+    clearInterval(this.timer);
+    this.turn();
+    return { wall: this.wall, work: this.work };
+  }
+
+  private turn(): void {
+    const wall = performance.now();
+    const work = threadTime();
+    const pause = wall - this.lastWall - INTERVAL;
+    this.wall = Math.max(this.wall, pause);
+    this.work = Math.max(
+      this.work,
+      work === undefined || this.lastWork === undefined ? pause : work - this.lastWork,
+    );
+    [this.lastWall, this.lastWork] = [wall, work];
+  }
+}
