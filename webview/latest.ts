@@ -54,7 +54,16 @@ export class Latest<T> {
     const { waiting } = this;
     this.running = undefined;
     // A failure that is already overtaken would only flicker.
-    if (answer.kind === 'value' || waiting === undefined) this.deliver(answer);
+    if (answer.kind === 'value' || waiting === undefined) this.hand(answer);
     if (waiting !== undefined) void this.start(waiting);
+  }
+
+  /** An answer of an unexpected shape breaks its view's drawing: that too is told, not left blank. */
+  private hand(answer: Answer<T>): void {
+    try {
+      this.deliver(answer);
+    } catch (error) {
+      this.deliver({ kind: 'problem', problem: sentence(error) });
+    }
   }
 }

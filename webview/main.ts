@@ -30,7 +30,11 @@ function start(app: HTMLElement): void {
   const context = new Context({ host, store, texts, tip, announcer, theme: new Theme() });
 
   accept = state => {
-    store.update({ state });
+    try {
+      store.update({ state });
+    } catch (error) {
+      store.update({ failure: sentence(error) });
+    }
   };
   // Registered before the views, so that none reads texts of an inspection that is gone.
   store.watch(

@@ -87,7 +87,26 @@ async function readLayer(file: TensorFile, executor: OrtExecutor): Promise<Layer
       `In ${file.file}, k has width ${k.entry.shape[2]} and q has ${q.entry.shape[2]}; they must be equal.`,
     );
   }
-  return { tokens, executor, q: q.padded, k: k.padded, v: v.padded, units: undefined };
+  return {
+    tokens,
+    executor,
+    q: q.padded,
+    k: k.padded,
+    v: v.padded,
+    units: undefined,
+    tensors: await ownTensors(file),
+  };
+}
+
+/** Every tensor that is neither q, k, v nor an expectation, as float32. */
+async function ownTensors(file: TensorFile): Promise<Layer['tensors']> {
+  const own = [...file.tensors].filter(
+    ([name]) => !['q', 'k', 'v'].includes(name) && !name.startsWith('expect.'),
+  );
+  const read = own.map(
+    async ([name, entry]) => [name, floats(entry.shape, await readFloats(entry))] as const,
+  );
+  return Object.fromEntries(await Promise.all(read));
 }
 
 async function heads(

@@ -97,10 +97,10 @@ export async function run(inspection: Inspection, { executor }: OpenDevice, hook
       const span = { start, end: Math.min(tokens, start + blockLength(mixer, start, tokens, info.heads)) };
       const { y, stats } = await mixer.attend(span);
       const length = span.end - span.start;
-      for (const name of STAT_NAMES) {
+      for (const name of stats === undefined ? [] : STAT_NAMES) {
         for (let head = 0; head < info.heads; head++) {
           state.stats[name].set(
-            stats[name].subarray(head * length, (head + 1) * length),
+            stats![name].subarray(head * length, (head + 1) * length),
             head * tokens + start,
           );
         }
@@ -161,6 +161,7 @@ function layerState(inspection: Inspection, executor: OpenDevice['executor']): L
       k: floats([keyValueHeads, padded, headWidth]),
       v: floats([keyValueHeads, padded, headWidth]),
       units: unit => inspection.units(unit),
+      tensors: {},
     },
     mixer: undefined,
     stats: { entropy: unknown(), span: unknown(), sink: unknown(), peak: unknown() },

@@ -54,7 +54,10 @@ export class Comparisons implements vscode.TextDocumentContentProvider {
       await vscode.commands.executeCommand('markdown.showPreviewToSide', uri);
     } catch {
       // The editor's Markdown preview can be turned off; the table reads well as text.
-      await vscode.window.showTextDocument(document, { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true });
+      await vscode.window.showTextDocument(document, {
+        viewColumn: vscode.ViewColumn.Beside,
+        preserveFocus: true,
+      });
     }
   }
 

@@ -3,16 +3,21 @@
 import type { HeadRef, Overview } from '../protocol/inspection';
 
 /**
- * The head with the most to see: strong weights that reach far and do not rest on the sink. Its score
- * is `peak * (1 - sink) * log2(1 + span)`, from the document's means.
+ * The head with the most to see, by the document's means: weights that are neither all on one key nor
+ * spread evenly, that reach far and do not rest on the sink. Deeper layers count more, as the first
+ * ones mostly look at the token itself. The score is `depth * peak * (1 - peak) * (1 - sink) * log2(1 + span)`.
  */
-export function firstHead(overview: Overview): HeadRef {
-  const { peak, sink, span } = overview.stats;
-  let best = 0;
+export function firstHead({ layers, heads, stats }: Overview): HeadRef {
+  let best: HeadRef = { layer: 0, head: 0 };
   let bestScore = -Infinity;
-  for (let index = 0; index < overview.layers * overview.heads; index++) {
-    const score = peak[index]! * (1 - sink[index]!) * Math.log2(1 + span[index]!);
-    if (score > bestScore) [best, bestScore] = [index, score];
+  for (let layer = 0; layer < layers; layer++) {
+    for (let head = 0; head < heads; head++) {
+      const index = layer * heads + head;
+      const peak = stats.peak[index]!;
+      const reach = (1 - stats.sink[index]!) * Math.log2(1 + stats.span[index]!);
+      const score = ((layer + 1) / layers) * peak * (1 - peak) * reach;
+      if (score > bestScore) [best, bestScore] = [{ layer, head }, score];
+    }
   }
-  return { layer: Math.floor(best / overview.heads), head: best % overview.heads };
+  return best;
 }

@@ -2,7 +2,7 @@
 
 import type { InspectionSummary, Row, TokenDetail } from '../protocol/inspection';
 import type { Selection } from '../protocol/panel';
-import { code, codeCell, commandLink, count, figure, percent, plain, shorten } from './markdown';
+import { code, codeCell, commandLink, count, countOf, figure, percent, plain, shorten } from './markdown';
 import { describeChoice } from './parameters';
 
 /** Commands a hover may run. */
@@ -76,7 +76,7 @@ function staleLine({ document }: HoverContent): string {
 
 function rowLine(row: Row, { summary }: HoverContent): string {
   const signed = row.distribution ? '' : ' · signed, so weights do not sum to 1';
-  return `**Layer ${row.layer}, head ${row.head}**, ${plain(describeChoice(summary.variant))}: span ${count(row.span)} tokens · entropy ${figure(row.entropy, 2)} nats · sink ${percent(row.sink)} · ${count(row.admitted)} keys admitted${signed}`;
+  return `**Layer ${row.layer}, head ${row.head}**, ${plain(describeChoice(summary.variant))}: span ${countOf(row.span, 'token')} · entropy ${figure(row.entropy, 2)} nats · sink ${percent(row.sink)} · ${countOf(row.admitted, 'key')} admitted${signed}`;
 }
 
 function keyTable(row: Row, { textOf }: HoverContent): string {

@@ -52,6 +52,11 @@ export function count(value: number): string {
   return value.toLocaleString('en');
 }
 
+/** A count with its noun, such as `1 token` or `2,000 tokens`. */
+export function countOf(value: number, noun: string): string {
+  return `${count(value)} ${noun}${value === 1 ? '' : 's'}`;
+}
+
 /** A figure with `digits` decimals; a dash where there is none. */
 export function figure(value: number | undefined, digits: number): string {
   return value === undefined || !Number.isFinite(value) ? '–' : value.toFixed(digits);

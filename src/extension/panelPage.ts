@@ -11,7 +11,7 @@ export interface PageParts {
 export function panelPage({ script, style, source, nonce }: PageParts): string {
   const policy = [
     `default-src 'none'`,
-    `style-src ${source}`,
+    `style-src ${source} 'nonce-${nonce}'`,
     `font-src ${source}`,
     `img-src ${source} data: blob:`,
     `script-src 'nonce-${nonce}'`,
@@ -21,6 +21,7 @@ export function panelPage({ script, style, source, nonce }: PageParts): string {
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta property="csp-nonce" content="${nonce}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="stylesheet" href="${style}">
 <title>Longsight</title>

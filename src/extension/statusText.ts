@@ -2,7 +2,7 @@
 
 import type { InspectionSummary, Progress } from '../protocol/inspection';
 import type { Selection } from '../protocol/panel';
-import { count, figure, plain } from './markdown';
+import { count, countOf, figure, plain } from './markdown';
 import { describeChoice } from './parameters';
 import { STEPS } from './strength';
 
@@ -22,7 +22,7 @@ export function statusLine({ summary, running, staleFrom, problem }: StatusConte
     summary.model.name,
     summary.variant.id,
     summary.device.name,
-    `${count(summary.tokens)} tokens`,
+    countOf(summary.tokens, 'token'),
     staleFrom === undefined ? seconds(summary.seconds) : 'stale',
   ];
   return `$(telescope) ${parts.join(' · ')}`;

@@ -101,16 +101,24 @@ describe('first light', function () {
   });
 
   for (const theme of Object.keys(THEMES) as Theme[]) {
-    for (const [size, width] of [
-      ['narrow', 1000],
-      ['wide', 1800],
+    for (const { size, window, sideBar } of [
+      { size: 'narrow', window: [900, 1000], sideBar: 280 },
+      { size: 'wide', window: [1600, 1000], sideBar: 620 },
     ] as const) {
       it(`is drawn in the ${theme} theme, ${size}`, async () => {
         await workbench.setTheme(theme);
-        await workbench.resize(width, 1000);
-        await workbench.drawn(panel, 'section[data-view="overview"] canvas');
-        // Drawings follow a change of theme or width within a frame or two.
-        await workbench.page.waitForTimeout(500);
+        await workbench.resize(window[0], window[1]);
+        await workbench.sideBar(sideBar);
+        await workbench.page.mouse.move(window[0] - 100, window[1] - 200);
+        for (const view of ['overview', 'row', 'segments']) {
+          await panel.locator(`section[data-view="${view}"]`).scrollIntoViewIfNeeded();
+          await workbench.drawn(panel, `section[data-view="${view}"] canvas`);
+        }
+        await workbench.screenshot(`segments-${theme}-${size}`);
+        await panel.locator('section[data-view="overview"]').scrollIntoViewIfNeeded();
+        await panel.evaluate(() => {
+          scrollTo(0, 0);
+        });
         await workbench.screenshot(`first-light-${theme}-${size}`);
         const overflow = await panel.evaluate(
           () => document.documentElement.scrollWidth - document.documentElement.clientWidth,

@@ -69,6 +69,17 @@ export class Workbench {
     return this.page.setViewportSize({ width, height });
   }
 
+  /** Drags the edge of the side bar until it has this width. */
+  async sideBar(width: number): Promise<void> {
+    const box = await this.page.locator('.part.sidebar').boundingBox();
+    if (box === null) throw new Error('The side bar is closed.');
+    const y = box.y + box.height / 2;
+    await this.page.mouse.move(box.x + box.width, y);
+    await this.page.mouse.down();
+    await this.page.mouse.move(box.x + width, y, { steps: 5 });
+    await this.page.mouse.up();
+  }
+
   /** Runs a command by its title in the command palette, as `Category: Title`. */
   async command(title: string): Promise<void> {
     await this.page.keyboard.press('F1');
@@ -109,8 +120,6 @@ export class Workbench {
     await this.page.mouse.move(x - 3, y);
     await this.page.mouse.move(x, y, { steps: 4 });
     await card.first().waitFor();
-    // It fades in.
-    await this.page.waitForTimeout(500);
     return card.first().innerText();
   }
 
@@ -171,6 +180,8 @@ export class Workbench {
 
   /** Saves what is to be seen as out/screenshots/`name`.png. */
   async screenshot(name: string): Promise<string> {
+    // Drawings follow a change of theme or width within a frame or two; tips fade.
+    await this.page.waitForTimeout(500);
     const path = join(this.stage.screenshots, `${name}.png`);
     await this.page.screenshot({ path });
     return path;

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { firstHead } from '../../src/extension/firstHead';
 import { Latest } from '../../src/extension/latest';
 import { STEPS, strengths } from '../../src/extension/strength';
+import type { HeadRef } from '../../src/protocol/inspection';
 
 describe('strengths', () => {
   it('scale to the strongest key outside the sink', () => {
@@ -36,14 +37,27 @@ describe('strengths', () => {
 });
 
 describe('the first head', () => {
-  it('is strong, far and off the sink', () => {
+  const oneLayer = (peak: number[], sink: number[], span: number[]): HeadRef => {
     const stats = {
-      entropy: new Float32Array(6),
-      peak: Float32Array.of(0.9, 0.9, 0.5, 0.5, 0.9, NaN),
-      sink: Float32Array.of(0.95, 0, 0, 0, 0, 0),
-      span: Float32Array.of(900, 1, 200, 20, 2, 100),
+      entropy: new Float32Array(peak.length),
+      peak: Float32Array.from(peak),
+      sink: Float32Array.from(sink),
+      span: Float32Array.from(span),
     };
-    expect(firstHead({ layers: 2, heads: 3, stats })).toEqual({ layer: 0, head: 2 });
+    return firstHead({ layers: 1, heads: peak.length, stats });
+  };
+
+  it('reaches far, off the sink, and is neither all on one key nor spread evenly', () => {
+    expect(oneLayer([0.5, 0.5], [0, 0], [2, 200])).toEqual({ layer: 0, head: 1 });
+    expect(oneLayer([0.5, 0.5], [0.9, 0], [200, 200])).toEqual({ layer: 0, head: 1 });
+    expect(oneLayer([0.999, 0.5, 0.001], [0, 0, 0], [200, 200, 200])).toEqual({ layer: 0, head: 1 });
+    expect(oneLayer([NaN, 0.5], [0, 0], [200, 200])).toEqual({ layer: 0, head: 1 });
+  });
+
+  it('lies deep, other things being equal', () => {
+    const same = new Float32Array(6).fill(0.5);
+    const stats = { entropy: same, peak: same, sink: same, span: same };
+    expect(firstHead({ layers: 3, heads: 2, stats })).toEqual({ layer: 2, head: 0 });
   });
 
   it('is the first of all where nothing is known', () => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import type { App } from '../../src/extension/commands';
+import { StallProbe } from './stallProbe';
 import {
   activate,
   closeAll,
@@ -191,7 +192,7 @@ describe('trouble', () => {
     const grown = (await heap()) - before;
     assert.ok(inspectionOf(app, editor).done);
     assert.deepEqual(enginePids(), [pid]);
-    console.log(`the heap grew by ${grown.toFixed(1)} MiB in 20 inspections`);
+    this.test!.title += `: ${grown.toFixed(1)} MiB`;
     assert.ok(grown < 32, `the heap grew by ${grown.toFixed(1)} MiB`);
   });
 
@@ -203,9 +204,7 @@ describe('trouble', () => {
     await vscode.commands.executeCommand('longsight.inspectDocument');
     const { wall, work } = probe.end();
     const { tokens } = inspectionOf(app, editor).summary;
-    console.log(
-      `longest stall ${wall.toFixed(1)} ms, ${work.toFixed(1)} ms of it work, in an inspection of ${String(tokens)} tokens`,
-    );
+    this.test!.title += `: ${wall.toFixed(0)} ms, ${work.toFixed(0)} ms of it work, ${String(tokens)} tokens`;
     assert.ok(tokens >= 20_000, `only ${String(tokens)} tokens`);
     assert.ok(work < 50, `the extension host worked for ${work.toFixed(1)} ms without a pause`);
   });

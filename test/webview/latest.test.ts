@@ -71,3 +71,16 @@ test('after forget nothing comes', async () => {
   expect(seen).toEqual([]);
   expect(open).toHaveLength(1);
 });
+
+test('an answer that its view cannot draw becomes a sentence', async () => {
+  const seen: Answer<string>[] = [];
+  const latest = new Latest<string>(answer => {
+    if (answer.kind === 'value') throw new TypeError('profile is undefined');
+    seen.push(answer);
+  });
+  latest.ask('a', () => Promise.resolve('row'));
+  await settle();
+  expect(seen.map(answer => (answer.kind === 'problem' ? answer.problem : ''))).toEqual([
+    'Longsight met a defect of its own: profile is undefined The log has the details.',
+  ]);
+});

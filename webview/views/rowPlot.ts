@@ -27,7 +27,7 @@ function legend(): HTMLElement {
     h(
       'span',
       { class: 'mass', title: 'Arcs lead to the top keys. Below the line the whole row, pooled.' },
-      'mass, square-root scale',
+      'mass (√ scale)',
     ),
     h('span', { class: 'span', title: 'The smallest window back that holds 90 % of the mass' }, 'span'),
     h('span', { class: 'sink', title: `The first ${SINK_TOKENS} tokens of the document` }, 'sink'),

@@ -23,6 +23,12 @@ export const local = selection({
     causal,
     scale,
   },
+  examples: [
+    { params: { window: 9 } },
+    { params: { window: 30, sinks: 5 } },
+    { params: { window: 12, sinks: 3, causal: false } },
+    { params: { window: 4096 } },
+  ],
 
   keys: ({ window, sinks, causal }, tokens, { start, end }) =>
     ranges(tokens, [0, sinks], [start - window + 1, causal ? end : end - 1 + window]),

@@ -50,6 +50,14 @@ export const segmented = variant({
   plan: ['segments'],
   distribution: false,
   params,
+  examples: [
+    { params: { segment: 16 } },
+    { params: { segment: 10, pool: 'softmax', gate: 0.3 } },
+    { params: { segment: 21, gate: 0.05 } },
+    { params: { segment: 16, causal: false } },
+    { params: { segment: 'paragraph', pool: 'softmax' } },
+    { params: { segment: 1000 } },
+  ],
   open,
   reference: segmentedReference,
 });

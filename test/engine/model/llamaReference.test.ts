@@ -22,27 +22,27 @@ describe('the reference model', () => {
   it('predicts source code as well as the checkpoint says, and shuffled code badly', async () => {
     const checkpoint = await openCheckpoint(LAB_BASE);
     const tokenizer = await openTokenizer(LAB_BASE, checkpoint.config.vocabSize);
-    const ids = tokenizer.encode(await readFile(SOURCE, 'utf8')).ids.slice(0, 512);
+    const ids = tokenizer.encode(await readFile(SOURCE, 'utf8')).ids.slice(0, 256);
     const run = await llamaForward(checkpoint, ids);
     expect(mean(run.loss)).toBeGreaterThan(1.8);
-    expect(mean(run.loss)).toBeLessThan(3);
+    expect(mean(run.loss)).toBeLessThan(3.2);
 
     const uniform = random(5);
-    const shuffled = [...ids.subarray(0, 256)]
+    const shuffled = [...ids.subarray(0, 128)]
       .map(id => ({ id, key: uniform() }))
       .sort((a, b) => a.key - b.key)
       .map(({ id }) => id);
     expect(mean((await llamaForward(checkpoint, shuffled)).loss)).toBeGreaterThan(mean(run.loss) + 2);
-  });
+  }, 180_000);
 
   it('copies what it has seen once', async () => {
     const checkpoint = await openCheckpoint(LAB_BASE);
     const uniform = random(6);
-    const once = Array.from({ length: 128 }, () => 1 + Math.floor(uniform() * 4095));
+    const once = Array.from({ length: 96 }, () => 1 + Math.floor(uniform() * 4095));
     const { loss } = await llamaForward(checkpoint, [...once, ...once]);
-    expect(mean(loss.subarray(0, 128))).toBeGreaterThan(7);
-    expect(mean(loss.subarray(136))).toBeLessThan(1.5);
-  });
+    expect(mean(loss.subarray(0, 96))).toBeGreaterThan(7);
+    expect(mean(loss.subarray(104))).toBeLessThan(1.5);
+  }, 180_000);
 
   it('gives causal distributions, cut by the mask, that explain the output', async () => {
     await inFolder(async folder => {
@@ -103,7 +103,7 @@ describe('the reference model', () => {
       ...{ rope_type: 'llama3', factor: 8, low_freq_factor: 1, high_freq_factor: 4 },
       original_max_position_embeddings: 64,
     },
-  ])('slows the slowest pair as $type$rope_type asks', async rope_scaling => {
+  ])('slows the slowest pair as %o asks', async rope_scaling => {
     await inFolder(async folder => {
       await writeRandomLlama(folder, { rope_scaling, head_dim: 16, max_position_embeddings: 256 });
       const { config } = await openCheckpoint(folder);

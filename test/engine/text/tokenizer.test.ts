@@ -24,12 +24,15 @@ function covered(text: string, table: TokenTable): string[] {
 function rebuilt(text: string, table: TokenTable): string {
   let whole = '';
   let end = 0;
+  let before = 0;
+  // Plain comparisons: an assertion for each of a million tokens would take minutes.
   for (let t = 0; t < table.ids.length; t++) {
-    expect(table.starts[t]!).toBeLessThanOrEqual(end);
-    if (t > 0) expect(table.starts[t]!).toBeGreaterThanOrEqual(table.starts[t - 1]!);
-    if (table.ends[t]! <= end) continue;
-    whole += text.slice(end, table.ends[t]);
-    end = table.ends[t]!;
+    const [start, stop] = [table.starts[t]!, table.ends[t]!];
+    if (start > end || start < before || stop < start) return `token ${t} lies at ${start}, ${stop}`;
+    before = start;
+    if (stop <= end) continue;
+    whole += text.slice(end, stop);
+    end = stop;
   }
   return whole;
 }

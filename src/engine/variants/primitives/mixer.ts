@@ -29,7 +29,11 @@ export interface Layer {
   readonly executor: Executor;
   /** The unit index of every token, `[N]`, non-decreasing from 0; undefined where there is no text. */
   readonly units: ((unit: TextUnit) => Int32Array) | undefined;
+  /** Tensors of the variant's own, by the catalogue's names; what is missing is fitted, seeded or absent. */
+  readonly tensors: Tensors;
 }
+
+export type Tensors = Readonly<Record<string, FloatTensor>>;
 
 /** Queries `start … end - 1`. */
 export interface Block {
@@ -48,7 +52,8 @@ export interface BlockStats {
 export interface Attended {
   /** `[H, B, E]` */
   readonly y: Float32Array;
-  readonly stats: BlockStats;
+  /** Undefined where a block's rows are never formed, as in recurrent mixers: ask for the row then. */
+  readonly stats: BlockStats | undefined;
 }
 
 /** Row `i` of `M` for one head, over the keys the variant admits. */
@@ -89,10 +94,29 @@ export interface ReferenceInputs {
   readonly width: number;
   readonly scale: number;
   readonly units: Layer['units'];
+  readonly tensors: Tensors;
 }
 
 /** `M` as `[H, N, N]`. */
 export type Reference<P> = (inputs: ReferenceInputs, params: P) => Float64Array;
+
+/** A choice of parameters that shows a variant's parts at a few hundred tokens; every one is tested. */
+export interface Example {
+  readonly params: Readonly<Record<string, unknown>>;
+  /** Tensors of the variant's own, for random inputs of these sizes. */
+  tensors?(sizes: ExampleSizes): Tensors;
+}
+
+export interface ExampleSizes {
+  /** `H` */
+  readonly heads: number;
+  /** `N` */
+  readonly tokens: number;
+  /** `D` */
+  readonly width: number;
+  /** Standard normal numbers, the same every time. */
+  normal(): number;
+}
 
 /** A variant as it stands in the list. */
 export interface Variant {
@@ -102,20 +126,23 @@ export interface Variant {
   reference(inputs: ReferenceInputs, given: Readonly<Record<string, unknown>>): Float64Array;
   /** Whether rows are distributions: non-negative with sum 1. */
   readonly distribution: boolean;
+  readonly examples: readonly Example[];
 }
 
 export interface Definition<S extends ParamSpecs> extends Omit<VariantInfo, 'params'> {
   readonly params: S;
   readonly distribution?: boolean;
+  readonly examples: readonly Example[];
   open(layer: Layer, params: Params<S>): Promise<Mixer> | Mixer;
   readonly reference: Reference<Params<S>>;
 }
 
 export function variant<S extends ParamSpecs>(definition: Definition<S>): Variant {
-  const { open, reference, distribution = true, ...info } = definition;
+  const { open, reference, distribution = true, examples, ...info } = definition;
   return {
     info,
     distribution,
+    examples,
     open: async (layer, given) => open(layer, resolveParams(info.id, info.params, given)),
     reference: (inputs, given) => reference(inputs, resolveParams(info.id, info.params, given)),
   };

@@ -16,7 +16,14 @@ import {
   type Variant,
 } from './mixer';
 import type { causal, Params, ParamSpecs, scale } from './params';
-import { type Rule, type RuleTerms, softmaxAttend, type SoftmaxCall, softmaxWeights } from './softmaxRows';
+import {
+  type Rule,
+  type RuleTerms,
+  softmaxAttend,
+  type SoftmaxCall,
+  type SoftmaxResult,
+  softmaxWeights,
+} from './softmaxRows';
 
 type SelectionSpecs = ParamSpecs & { readonly causal: typeof causal; readonly scale: typeof scale };
 
@@ -90,8 +97,13 @@ export interface SoftmaxMixer {
   structure(query: number | undefined): readonly PlanNode[];
 }
 
+/** A mixer that forms its rows, and so has their statistics. */
+export interface WholeRowMixer extends Mixer {
+  attend(block: Block): Promise<SoftmaxResult>;
+}
+
 /** A mixer whose every row is one softmax over gathered keys of its own layer. */
-export function softmaxMixer(layer: Layer, options: SoftmaxMixer): Mixer {
+export function softmaxMixer(layer: Layer, options: SoftmaxMixer): WholeRowMixer {
   const { executor, q, k, v } = layer;
   const groups = k.shape[0]!;
   const [heads, , width] = q.shape as [number, number, number];

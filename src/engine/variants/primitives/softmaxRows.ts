@@ -92,10 +92,12 @@ function spanShares({ queries, spanMass }: SoftmaxCall): Float32Array {
 
 function feeds(call: SoftmaxCall): Feeds {
   const [streams, group, length, width] = call.q.shape as [number, number, number, number];
-  const labels = Object.entries(call.labels ?? {}).flatMap(([name, { queries, keys }]): [string, FloatTensor][] => [
-    [`${name}_i`, floats([queries.length], queries)],
-    [`${name}_j`, floats([keys.length], keys)],
-  ]);
+  const labels = Object.entries(call.labels ?? {}).flatMap(
+    ([name, { queries, keys }]): [string, FloatTensor][] => [
+      [`${name}_i`, floats([queries.length], queries)],
+      [`${name}_j`, floats([keys.length], keys)],
+    ],
+  );
   const shares = spanShares(call);
   return {
     q: floats([streams, group * length, width], call.q.data),
