@@ -93,6 +93,8 @@ async function readLayer(file: TensorFile, executor: OrtExecutor): Promise<Layer
     q: q.padded,
     k: k.padded,
     v: v.padded,
+    index: 0,
+    count: 1,
     units: undefined,
     tensors: await ownTensors(file),
   };

@@ -78,7 +78,7 @@ export async function run(inspection: Inspection, { executor }: OpenDevice, hook
     floats([end - start, width], hidden.subarray(start * width, end * width));
 
   async function project(index: number): Promise<LayerState> {
-    const state = layerState(inspection, executor);
+    const state = layerState(inspection, executor, index);
     const { q, k, v } = state.layer;
     const rotary = decoder.rotary(tokens);
     for (const span of blocks(tokens, BLOCK)) {
@@ -148,15 +148,17 @@ export async function run(inspection: Inspection, { executor }: OpenDevice, hook
   inspection.finish();
 }
 
-function layerState(inspection: Inspection, executor: OpenDevice['executor']): LayerState {
+function layerState(inspection: Inspection, executor: OpenDevice['executor'], index: number): LayerState {
   const { tokens, heads, subject } = inspection;
-  const { keyValueHeads, headWidth } = subject.decoder.info;
+  const { keyValueHeads, headWidth, layers } = subject.decoder.info;
   const padded = paddedLength(tokens);
   const unknown = () => new Float32Array(heads * tokens).fill(NaN);
   return {
     layer: {
       tokens,
       executor,
+      index,
+      count: layers,
       q: floats([heads, padded, headWidth]),
       k: floats([keyValueHeads, padded, headWidth]),
       v: floats([keyValueHeads, padded, headWidth]),

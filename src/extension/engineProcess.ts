@@ -1,6 +1,7 @@
 /** One life of the engine process: fork, talk, and say why it ended. */
 
 import { fork, type ChildProcess } from 'node:child_process';
+import { constants, setPriority } from 'node:os';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { createBirpc, type BirpcReturn } from 'birpc';
@@ -52,6 +53,7 @@ export class EngineProcess {
       serialization: 'advanced',
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
+    yieldToEditor(this.child.pid);
     this.listenTo(this.child.stdout, line => events.log('debug', line));
     this.listenTo(this.child.stderr, line => {
       this.lastLines.push(line);
@@ -111,5 +113,15 @@ export class EngineProcess {
 
   private listenTo(stream: Readable | null, say: (line: string) => void): void {
     if (stream !== null) createInterface({ input: stream }).on('line', say);
+  }
+}
+
+/** The engine uses every core; at equal priority the editor would stutter meanwhile. */
+function yieldToEditor(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // Not allowed here; it works all the same.
   }
 }

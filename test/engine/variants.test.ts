@@ -81,6 +81,8 @@ function randomLayer(executor: OrtExecutor, tokens: number, example: Example): L
   const tensors = example.tensors?.(sizes) ?? {};
   return {
     executor,
+    index: 0,
+    count: 1,
     tokens,
     q: randomHeads(HEADS),
     k: randomHeads(GROUPS),

@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -104,6 +104,11 @@ describe('a working engine', () => {
     expect(defect).not.toBeInstanceOf(Problem);
     expect(defect.message).toContain('not a fake');
     await expect(client.describeModel('/missing/model')).rejects.toBeInstanceOf(Problem);
+  });
+
+  it('leaves the editor its share of the processor', async () => {
+    await client.info();
+    expect(getPriority(client.pid)).toBe(constants.priority.PRIORITY_BELOW_NORMAL);
   });
 
   it('does not start an engine to close what it cannot hold', async () => {

@@ -5,8 +5,9 @@ import { dense } from './dense';
 import { local } from './local';
 import type { Variant } from './primitives/mixer';
 import { segmented } from './segmented';
+import { strided } from './strided';
 
-export const VARIANTS: readonly Variant[] = [dense, local, segmented];
+export const VARIANTS: readonly Variant[] = [dense, local, segmented, strided];
 
 /** @throws Problem naming the known ones. */
 export function variantById(id: string): Variant {

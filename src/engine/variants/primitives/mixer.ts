@@ -27,6 +27,9 @@ export interface Layer {
   /** `[G, P, E]` */
   readonly v: FloatTensor;
   readonly executor: Executor;
+  /** Which layer of the model this is, and of how many; 0 of 1 for a tensor file. */
+  readonly index: number;
+  readonly count: number;
   /** The unit index of every token, `[N]`, non-decreasing from 0; undefined where there is no text. */
   readonly units: ((unit: TextUnit) => Int32Array) | undefined;
   /** Tensors of the variant's own, by the catalogue's names; what is missing is fitted, seeded or absent. */

@@ -11,7 +11,7 @@ interface Inputs {
   readonly masked: Value;
   /** `[S, R]` mean of the scores under the weights. */
   readonly meanScore: Value;
-  /** `[K]` ascending positions of the keys. */
+  /** Ascending positions of the keys: `[K]`, or `[S, R, K]` where every row has keys of its own. */
   readonly positions: Value;
   /** `[R, 1]` share of a row's mass that its span holds. */
   readonly spanMass: Value;
@@ -39,7 +39,7 @@ export function rowStatistics(g: GraphBuilder, inputs: Inputs): StatisticsValues
 
   // Keys ascend, so the first tokens of the document can only be among the first gathered.
   const head = g.slice(weights, 2, 0, sinkTokens, sinkTokens);
-  const isSink = g.cast(g.less(g.slice(positions, 0, 0, sinkTokens, sinkTokens), sinkTokens), 'float32');
+  const isSink = g.cast(g.less(g.slice(positions, -1, 0, sinkTokens, sinkTokens), sinkTokens), 'float32');
   const sink = g.reduce('ReduceSum', g.mul(head, isSink), 2);
 
   return { entropy, sink, peak, spanStart: () => spanStart(g, inputs) };
@@ -65,7 +65,9 @@ function spanStart(g: GraphBuilder, { weights, positions, spanMass, tile }: Inpu
   const laneAt = lastAtLeast(g, fromLane, wanted);
 
   const key = g.cast(g.add(g.mul(tileAt, tile), laneAt), 'int32');
-  return g.gather(positions, g.reshape(key, [streams, rows]));
+  return positions.shape.length === 1
+    ? g.gather(positions, g.reshape(key, [streams, rows]))
+    : g.reshape(g.gatherElements(positions, key, 2), [streams, rows]);
 }
 
 /** Index of the last entry of a falling sequence that is at least `wanted`; 0 if none: `[..., 1]`. */
