@@ -25,7 +25,8 @@ interface Loaded {
   readonly graph: Pick<Graph, 'name' | 'inputs' | 'outputs'>;
 }
 
-ort.env.logLevel = 'error';
+// Its errors reach us as exceptions; what it prints besides would land on the user's terminal.
+ort.env.logLevel = 'fatal';
 
 export function createExecutor(device: DeviceName, options: ExecutorOptions = {}): OrtExecutor {
   const capacity = options.sessions ?? 512;

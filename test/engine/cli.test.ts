@@ -1,0 +1,183 @@
+/** The built command line, as a person or a script calls it. */
+
+import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { build } from 'esbuild';
+
+import { writeSafetensors } from '../../src/engine/model/safetensors';
+import { inFolder } from '../support/folders';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+// Beside dist: the bundled model is found from there, and so is the runtime.
+const CLI = join(ROOT, 'out', 'cli.cjs');
+
+interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function longsight(...args: string[]): Promise<Outcome> {
+  return new Promise(done => {
+    execFile(process.execPath, [CLI, ...args], (error, stdout, stderr) =>
+      done({ code: typeof error?.code === 'number' ? error.code : error ? -1 : 0, stdout, stderr }),
+    );
+  });
+}
+
+beforeAll(() =>
+  build({
+    entryPoints: [join(ROOT, 'src', 'engine', 'cli.ts')],
+    outfile: CLI,
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    external: ['onnxruntime-node'],
+  }),
+);
+
+function withText<T>(
+  text: string | Uint8Array,
+  use: (file: string, folder: string) => Promise<T>,
+): Promise<T> {
+  return inFolder(async folder => {
+    const file = join(folder, 'text.txt');
+    await writeFile(file, text);
+    return use(file, folder);
+  });
+}
+
+const TEXT = 'const answer = 42;\nconst question = "six by nine";\nconsole.log(question, answer);\n';
+
+describe('inspect', () => {
+  it('prints one JSON object', async () => {
+    const args = [
+      '--device',
+      'cpu',
+      '--variant',
+      'local',
+      '--set',
+      'window=5',
+      '--layer',
+      '1',
+      '--head',
+      '2',
+    ];
+    const { code, stdout, stderr } = await withText(TEXT, file =>
+      longsight('inspect', file, ...args, '--token', '20', '--top', '3', '--json'),
+    );
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const found = JSON.parse(stdout) as Record<string, unknown>;
+    expect(Object.keys(found)).toEqual([
+      'model',
+      'variant',
+      'device',
+      'tokens',
+      'layers',
+      'heads',
+      'loss',
+      'seconds',
+      'row',
+    ]);
+    expect(found).toMatchObject({ model: 'lab-base', variant: 'local', device: 'cpu', layers: 4, heads: 6 });
+    const row = found['row'] as { keys: { index: number; weight: number; text: string }[]; mass: number };
+    expect(Object.keys(row)).toEqual([
+      'layer',
+      'head',
+      'token',
+      'text',
+      'position',
+      'entropy',
+      'span',
+      'mass',
+      'keys',
+    ]);
+    expect(row).toMatchObject({ layer: 1, head: 2, token: 20, position: 20 });
+    expect(row.keys).toHaveLength(3);
+    for (const { index } of row.keys) expect(index).toBeGreaterThan(15);
+    expect(row.keys.reduce((sum, { weight }) => sum + weight, 0)).toBeCloseTo(row.mass, 5);
+  });
+
+  it('prints a table for people', async () => {
+    const { stdout } = await withText(TEXT, file => longsight('inspect', file, '--device', 'cpu'));
+    expect(stdout).toMatch(/lab-base {2}dense {2}on cpu/);
+    expect(stdout).toMatch(/loss \d\.\d+ nats a token/);
+  });
+
+  it.each([
+    {
+      name: 'a missing file',
+      args: ['/nowhere/text.txt'],
+      says: /Could not read the document .*no such file/,
+    },
+    {
+      name: 'an unknown variant',
+      args: ['TEXT', '--variant', 'magic'],
+      says: /no attention variant 'magic'/,
+    },
+    { name: 'an unknown parameter', args: ['TEXT', '--set', 'speed=9'], says: /no parameter 'speed'/ },
+    { name: 'a setting without a value', args: ['TEXT', '--set', 'speed'], says: /--set takes key=value/ },
+    { name: 'a model that is not there', args: ['TEXT', '--model', '/nowhere'], says: /There is no folder/ },
+    {
+      name: 'a token that is not there',
+      args: ['TEXT', '--token', '100000'],
+      says: /The document has tokens 0 to/,
+    },
+    { name: 'an unknown device', args: ['TEXT', '--device', 'abacus'], says: /abacus/ },
+  ])('answers $name with one sentence and a status', async ({ args, says }) => {
+    const { code, stdout, stderr } = await withText(TEXT, file =>
+      longsight('inspect', ...args.map(arg => (arg === 'TEXT' ? file : arg))),
+    );
+    expect(code).toBe(1);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(says);
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+  });
+
+  it.each([
+    { name: 'an empty', text: '', says: /empty/ },
+    { name: 'a binary', text: new Uint8Array([80, 75, 3, 4, 0, 0, 0, 1]), says: /NUL/ },
+  ])('refuses $name document', async ({ text, says }) => {
+    const { code, stderr } = await withText(text, file => longsight('inspect', file));
+    expect(code).toBe(1);
+    expect(stderr).toMatch(says);
+  });
+});
+
+describe('check', () => {
+  it('prints a line a file and fails if any fails', async () => {
+    const outcome = await withText(TEXT, async (_, folder) => {
+      const ones = { dtype: 'F32' as const, shape: [1, 2, 1], data: Float32Array.of(1, 1) };
+      const write = (name: string, y: number, variant: string) =>
+        writeSafetensors(
+          join(folder, name),
+          { q: ones, k: ones, v: ones, 'expect.y': { ...ones, data: Float32Array.of(1, y) } },
+          { variant, params: '{}' },
+        );
+      await write('a.safetensors', 1, 'dense');
+      await write('b.safetensors', 2, 'dense');
+      await write('c.safetensors', 1, 'unheard-of');
+      const files = ['a', 'b', 'c'].map(name => join(folder, `${name}.safetensors`));
+      return {
+        all: await longsight('check', ...files, '--device', 'cpu'),
+        good: await longsight('check', files[0]!, '--device', 'cpu'),
+      };
+    });
+    const lines = outcome.all.stdout.trim().split('\n');
+    expect(lines.map(line => line.split(' ').slice(0, 2).join(' '))).toEqual([
+      'PASS dense',
+      'FAIL dense',
+      'SKIP unheard-of',
+    ]);
+    expect(outcome.all.code).toBe(1);
+    expect(outcome.good.code).toBe(0);
+  });
+});
+
+it('lists the variants', async () => {
+  const { stdout } = await longsight('variants', '--json');
+  const ids = (JSON.parse(stdout) as { id: string }[]).map(({ id }) => id);
+  expect(ids).toEqual(expect.arrayContaining(['dense', 'local', 'segmented']));
+});
