@@ -1,5 +1,6 @@
 /** Runs an inspection from the document's text to the first selected head, with progress and cancel. */
 
+import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import type { InspectRequest } from '../protocol/engine';
 import type { InspectionSummary, VariantInfo } from '../protocol/inspection';
@@ -170,9 +171,10 @@ export class Runs {
   }
 }
 
-/** The document's name as people know it. */
-export function nameOf(document: vscode.TextDocument): string {
-  return document.isUntitled ? document.uri.path : vscode.workspace.asRelativePath(document.uri, false);
+/** The document's name as people know it: its path in the workspace, or else the file's name. */
+export function nameOf({ uri, isUntitled }: vscode.TextDocument): string {
+  const inside = !isUntitled && vscode.workspace.getWorkspaceFolder(uri) !== undefined;
+  return inside ? vscode.workspace.asRelativePath(uri, false) : basename(uri.path);
 }
 
 function readText(document: vscode.TextDocument, range: vscode.Range | undefined): InspectedText {
