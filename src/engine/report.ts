@@ -56,7 +56,7 @@ function inspectionText({ summary, seconds, row, textOf }: Report): string {
     `entropy ${row.entropy.toFixed(3)} nats, span ${row.span} tokens, sink ${row.sink.toFixed(3)}, ` +
       `${row.admitted} keys admitted, ${(100 * row.mass).toFixed(1)} % of the mass listed`,
     '',
-    `${'key'.padStart(8)}${'distance'.padStart(8)}${'weight'.padStart(10)}  text`,
+    `${'key'.padStart(8)}${'distance'.padStart(10)}${'weight'.padStart(10)}  text`,
     ...keys,
   ].join('\n');
 }

@@ -7,6 +7,7 @@ import { GraphBuilder } from '../onnx/builder';
 import type { Feeds, Program } from '../onnx/graph';
 import { floats, integers } from '../onnx/tensor';
 import { createExecutor, type OrtExecutor } from './executor';
+import { hasVulkanDriver } from './vulkan';
 
 /** Best first. */
 const PREFERENCE: readonly DeviceName[] = ['cuda', 'webgpu', 'dml', 'coreml'];
@@ -42,7 +43,7 @@ export interface OpenDevice {
 /** Never fails for want of a GPU: falls back to the CPU and says why in `info.fallback`. */
 export async function openDevice(choice: DeviceChoice): Promise<OpenDevice> {
   if (choice === 'cpu') return onCpu(undefined);
-  const candidates = choice === 'auto' ? PREFERENCE.filter(onPlatform) : [choice];
+  const candidates = choice === 'auto' ? PREFERENCE.filter(worthTrying) : [choice];
   const reasons: string[] = [];
   for (const device of candidates) {
     const executor = createExecutor(device);
@@ -62,6 +63,10 @@ function onCpu(fallback: string | undefined): OpenDevice {
 
 function onPlatform(device: DeviceName): boolean {
   return PLATFORMS[device].includes(process.platform);
+}
+
+function worthTrying(device: DeviceName): boolean {
+  return onPlatform(device) && (device !== 'webgpu' || process.platform !== 'linux' || hasVulkanDriver());
 }
 
 /** Why an executor cannot be used; undefined when it can. */
