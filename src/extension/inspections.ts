@@ -13,6 +13,8 @@ const OPEN_LIMIT = 4;
 /** What there is to know of one document. */
 export interface DocumentState {
   readonly inspection: Inspection | undefined;
+  /** The finished one that a run in progress would replace: it comes back if that run does not end well. */
+  readonly earlier: Inspection | undefined;
   /** The run in progress. */
   readonly running: Progress | undefined;
   /** A sentence about what went wrong last. */
@@ -22,7 +24,16 @@ export interface DocumentState {
 /** What changed: the current document, its data, its selection, or only how far a run is. */
 export type Change = 'focus' | 'data' | 'selection' | 'progress';
 
-const NOTHING: DocumentState = { inspection: undefined, running: undefined, problem: undefined };
+const NOTHING: DocumentState = {
+  inspection: undefined,
+  earlier: undefined,
+  running: undefined,
+  problem: undefined,
+};
+
+function held({ inspection, earlier }: DocumentState): readonly Inspection[] {
+  return [inspection, earlier].filter(each => each !== undefined);
+}
 
 /** Documents that people read or write, as opposed to logs, our own tables and the like. */
 function isText(document: vscode.TextDocument): boolean {
@@ -70,14 +81,9 @@ export class Inspections {
   update(document: string, change: Partial<DocumentState>): void {
     const before = this.of(document);
     this.states.delete(document);
-    this.states.set(document, { ...before, ...change });
-    if (
-      before.inspection !== undefined &&
-      'inspection' in change &&
-      change.inspection !== before.inspection
-    ) {
-      this.release(before.inspection);
-    }
+    const after = { ...before, ...change };
+    this.states.set(document, after);
+    this.releaseUnless(held(after), held(before));
     this.limitOpen();
     const only = Object.keys(change);
     this.changed.emit(
@@ -105,9 +111,9 @@ export class Inspections {
 
   /** Forgets a document's inspection and problem. */
   clear(document: string): void {
-    const { inspection } = this.of(document);
+    const before = this.of(document);
     this.states.delete(document);
-    if (inspection !== undefined) this.release(inspection);
+    this.releaseUnless([], held(before));
     this.changed.emit('data');
   }
 
@@ -125,15 +131,14 @@ export class Inspections {
   }
 
   private edited(event: vscode.TextDocumentChangeEvent): void {
-    const { inspection } = this.of(event.document.uri.toString());
-    if (inspection === undefined || event.contentChanges.length === 0) return;
-    inspection.edited(
-      event.contentChanges.map(change => ({
-        offset: change.rangeOffset,
-        removed: change.rangeLength,
-        inserted: change.text.length,
-      })),
-    );
+    const inspections = held(this.of(event.document.uri.toString()));
+    if (inspections.length === 0 || event.contentChanges.length === 0) return;
+    const changes = event.contentChanges.map(change => ({
+      offset: change.rangeOffset,
+      removed: change.rangeLength,
+      inserted: change.text.length,
+    }));
+    for (const inspection of inspections) inspection.edited(changes);
     this.changed.emit('data');
   }
 
@@ -153,12 +158,14 @@ export class Inspections {
   private forgetAll(problem: string): void {
     for (const [document, state] of [...this.states]) {
       const said = state.inspection === undefined ? state.problem : problem;
-      this.states.set(document, { inspection: undefined, running: state.running, problem: said });
+      this.states.set(document, { ...NOTHING, running: state.running, problem: said });
     }
     this.changed.emit('data');
   }
 
-  private release(inspection: Inspection): void {
-    this.engine.close(inspection.id).catch(() => {});
+  private releaseUnless(kept: readonly Inspection[], inspections: readonly Inspection[]): void {
+    for (const inspection of inspections) {
+      if (!kept.includes(inspection)) this.engine.close(inspection.id).catch(() => {});
+    }
   }
 }

@@ -10,7 +10,7 @@ import { checkLength, checkText } from './documentText';
 import type { EngineClient } from './engineClient';
 import { firstHead } from './firstHead';
 import { Inspection, type InspectedText } from './inspection';
-import type { Inspections } from './inspections';
+import type { DocumentState, Inspections } from './inspections';
 import { notify, problemOf, remedied, Remediable } from './notifications';
 import type { SettingsStore } from './settings';
 import { showProgress } from './progressNotice';
@@ -56,17 +56,11 @@ export class Runs {
     });
     try {
       const inspection = await this.run(id, document, range);
-      if (this.owns(key, id)) inspections.update(key, { running: undefined });
+      if (this.owns(key, id)) inspections.update(key, { running: undefined, earlier: undefined });
       return inspection;
     } catch (error) {
       if (this.owns(key, id)) {
-        const { inspection } = inspections.of(key);
-        const partial = inspection?.id === id;
-        inspections.update(key, {
-          running: undefined,
-          problem: problemOf(error),
-          ...(partial ? { inspection: undefined } : {}),
-        });
+        inspections.update(key, { ...this.withoutRun(key, id), problem: problemOf(error) });
       }
       notify(error, log);
       return undefined;
@@ -76,12 +70,18 @@ export class Runs {
   /** Stops the run of a document, if there is one. */
   async cancel(document: string): Promise<boolean> {
     const { inspections, engine } = this.parts;
-    const { running, inspection } = inspections.of(document);
+    const { running } = inspections.of(document);
     if (running === undefined) return false;
-    const partial = inspection?.id === running.id;
-    inspections.update(document, { running: undefined, ...(partial ? { inspection: undefined } : {}) });
+    inspections.update(document, this.withoutRun(document, running.id));
     await engine.cancel(running.id);
     return true;
+  }
+
+  /** The state after a run that did not end well: what it had begun is dropped for what was there before. */
+  private withoutRun(document: string, id: string): Partial<DocumentState> {
+    const { inspection, earlier } = this.parts.inspections.of(document);
+    const begun = inspection?.id === id;
+    return { running: undefined, ...(begun ? { inspection: earlier, earlier: undefined } : {}) };
   }
 
   private owns(document: string, id: string): boolean {
@@ -142,13 +142,13 @@ export class Runs {
     const tokens = await engine.tokens(summary.id);
     if (!this.owns(source.document, summary.id)) throw new Cancelled();
     const inspection = new Inspection(source, summary, tokens);
-    const before = inspections.of(source.document).inspection;
+    const { inspection: before, earlier } = inspections.of(source.document);
     inspection.resume(before);
     inspection.selection = {
       ...inspection.selection,
       token: inspection.selection.token ?? cursorToken(inspection),
     };
-    inspections.update(source.document, { inspection });
+    inspections.update(source.document, { inspection, earlier: before?.done === true ? before : earlier });
     return inspection;
   }
 

@@ -141,11 +141,27 @@ describe('trouble', () => {
     const key = editor.document.uri.toString();
     assert.deepEqual(app.inspections.of(key), {
       inspection: undefined,
+      earlier: undefined,
       running: undefined,
       problem: undefined,
     });
     await worksAgain();
     assert.equal(enginePids().length, 1);
+  });
+
+  it('brings the earlier inspection back when the next one is cancelled', async () => {
+    const editor = await open(PARAGRAPH);
+    await vscode.commands.executeCommand('longsight.inspectDocument');
+    const earlier = inspectionOf(app, editor);
+    const key = editor.document.uri.toString();
+    await editor.edit(edit => edit.insert(editor.document.lineAt(0).range.start, PARAGRAPH.repeat(120)));
+    const run = vscode.commands.executeCommand('longsight.inspectDocument');
+    await until('the next run shows', () => inspectionOf(app, editor) !== earlier);
+    await vscode.commands.executeCommand('longsight.cancel');
+    await run;
+    assert.equal(inspectionOf(app, editor), earlier);
+    assert.equal(app.inspections.of(key).earlier, undefined);
+    assert.equal((await app.engine.tokens(earlier.id)).ids.length, earlier.summary.tokens);
   });
 
   it('takes the latest of several inspections of one document', async () => {
