@@ -14,6 +14,8 @@ export interface InspectedText {
   readonly base: number;
   /** False for a selection. */
   readonly whole: boolean;
+  /** The document's line ends, as VS Code numbers them. */
+  readonly lineEnds: number;
 }
 
 export class Inspection {
@@ -23,6 +25,7 @@ export class Inspection {
   /** As it was inspected. */
   readonly text: string;
   readonly tokens: TokenTable;
+  readonly lineEnds: number;
   selection: Selection;
   /** Of the run so far; replaced when it ends. */
   summary: InspectionSummary;
@@ -38,6 +41,7 @@ export class Inspection {
     this.document = source.document;
     this.text = source.text;
     this.tokens = tokens;
+    this.lineEnds = source.lineEnds;
     this.summary = summary;
     this.selection = { layer: summary.layers - 1, head: 0, token: undefined, pinned: false };
     this.placement = {

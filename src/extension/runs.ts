@@ -184,7 +184,13 @@ function readText(document: vscode.TextDocument, range: vscode.Range | undefined
   checkLength(name, end - base);
   const text = document.getText(range);
   checkText(name, text);
-  return { document: document.uri.toString(), text, base, whole: range === undefined };
+  return {
+    document: document.uri.toString(),
+    text,
+    base,
+    whole: range === undefined,
+    lineEnds: document.eol,
+  };
 }
 
 function cursorToken(inspection: Inspection): number | undefined {

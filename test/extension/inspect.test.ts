@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import * as vscode from 'vscode';
 import type { App } from '../../src/extension/commands';
 import { activate, closeAll, extension, inspected, inspectionOf, open, PARAGRAPH, until } from './support';
@@ -141,12 +144,28 @@ describe('inspecting a document', () => {
 
   it('keeps character offsets right beside emoji and line ends of Windows', async () => {
     const content = 'A 👩‍🚀 flew.\r\nΓειά σου 🌍!\r\nThe end 🎉';
-    const { editor, inspection } = await inspected(app, content);
-    const at = editor.document.getText().indexOf('end');
-    const token = inspection.tokenOver(at)!;
-    const [start, end] = inspection.rangeOf(token);
-    assert.ok(start <= at && at < end);
-    assert.ok('The end 🎉'.includes(editor.document.getText().slice(start, end).trim()));
+    const folder = mkdtempSync(join(tmpdir(), 'longsight-'));
+    try {
+      const file = join(folder, 'windows.txt');
+      writeFileSync(file, content);
+      const editor = await vscode.window.showTextDocument(vscode.Uri.file(file), { preview: false });
+      await vscode.commands.executeCommand('longsight.inspectDocument');
+      const inspection = inspectionOf(app, editor);
+      const at = editor.document.getText().indexOf('end');
+      const [start, end] = inspection.rangeOf(inspection.tokenOver(at)!);
+      assert.ok(start <= at && at < end);
+      assert.ok('The end 🎉'.includes(editor.document.getText().slice(start, end).trim()));
+
+      // Other line ends move what follows the first line.
+      const edited = await editor.edit(edit => edit.setEndOfLine(vscode.EndOfLine.LF));
+      assert.ok(edited);
+      const second = inspection.tokenOver(content.indexOf('σου'))!;
+      await until('the second line is stale', () => inspection.isStale(second));
+      assert.ok(!inspection.isStale(0));
+    } finally {
+      await closeAll();
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('compares layers in a table with one line a head', async () => {
