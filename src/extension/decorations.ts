@@ -137,10 +137,25 @@ function drawing(document: vscode.TextDocument, inspection: Inspection, row: Row
   const steps = strengths(row.keys);
   row.keys.forEach((key, index) => {
     const range = rangeOf(document, inspection, key.index);
-    if (!range.isEmpty && !inspection.isStale(key.index)) keys[steps[index]! - 1]?.push({ range });
+    const step = steps[index]!;
+    if (range.isEmpty || inspection.isStale(key.index)) return;
+    keys[step - 1]?.push({ range });
+    if (range.start.line !== range.end.line)
+      keys[step - 1]?.push(lineEndMark(document, range.start.line, step));
   });
   const query = rangeOf(document, inspection, row.token);
   const first = Math.max(0, row.token - Math.max(1, Math.round(row.span)) + 1);
   const span = new vscode.Range(rangeOf(document, inspection, first).start, query.start);
   return { query: query.isEmpty ? [] : [query], span: Number.isNaN(row.span) ? [] : [span], keys };
+}
+
+/** A line end has no width to shade: a mark stands for it. */
+function lineEndMark(document: vscode.TextDocument, line: number, step: number): vscode.DecorationOptions {
+  const { end } = document.lineAt(line).range;
+  const after = {
+    contentText: '⏎',
+    backgroundColor: color(`attention${step}`),
+    color: new vscode.ThemeColor('editorWhitespace.foreground'),
+  };
+  return { range: new vscode.Range(end, end), renderOptions: { after } };
 }
