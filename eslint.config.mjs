@@ -14,15 +14,22 @@ const parts = {
   'webview-ui': { files: 'webview/ui.ts', imports: ['protocol', 'webview'] },
   webview: { files: 'webview/**', imports: ['protocol', 'webview-ui'] },
 
+  'engine-math': { files: 'src/engine/math/**', imports: [] },
   'engine-onnx': { files: 'src/engine/onnx/**', imports: ['protocol'] },
   'engine-files': { files: 'src/engine/files.ts', imports: ['protocol'] },
   'engine-text': { files: 'src/engine/text/**', imports: ['protocol', 'engine-files'] },
-  'engine-primitives': { files: 'src/engine/variants/primitives/**', imports: ['protocol', 'engine-onnx'] },
+  'engine-primitives': {
+    files: 'src/engine/variants/primitives/**',
+    imports: ['protocol', 'engine-onnx', 'engine-math'],
+  },
   'engine-variants': {
     files: 'src/engine/variants/**',
     imports: ['protocol', 'engine-primitives', 'engine-onnx'],
   },
-  'engine-model': { files: 'src/engine/model/**', imports: ['protocol', 'engine-onnx', 'engine-files'] },
+  'engine-model': {
+    files: 'src/engine/model/**',
+    imports: ['protocol', 'engine-onnx', 'engine-math', 'engine-files'],
+  },
   'engine-runtime': { files: 'src/engine/runtime/**', imports: ['protocol', 'engine-onnx'] },
   'engine-analysis': {
     files: 'src/engine/analysis/**',

@@ -62,10 +62,11 @@ async function compare(file: TensorFile, variant: Variant, executor: OrtExecutor
   const width = layer.v.shape[2]!;
   const { tokens } = layer;
   const expectedY = await optional(file, 'expect.y', [heads, tokens, width]);
-  const expectedM = await optional(file, 'expect.m', [heads, tokens, tokens]);
+  const keys = (mixer.memory ?? 0) + tokens;
+  const expectedM = await optional(file, 'expect.m', [heads, tokens, keys]);
   return {
     y: expectedY && relativeError(await outputs(mixer, heads, tokens, width), expectedY),
-    m: expectedM && relativeError(await matrix(mixer, heads, tokens), expectedM),
+    m: expectedM && relativeError(await matrix(mixer, heads, tokens, keys), expectedM),
   };
 }
 
@@ -176,13 +177,13 @@ async function outputs(mixer: Mixer, count: number, tokens: number, width: numbe
   return y;
 }
 
-/** `M [H, N, N]` */
-async function matrix(mixer: Mixer, count: number, tokens: number): Promise<Float32Array> {
-  const m = new Float32Array(count * tokens * tokens);
+/** `M [H, N, memory + N]` */
+async function matrix(mixer: Mixer, count: number, tokens: number, length: number): Promise<Float32Array> {
+  const m = new Float32Array(count * tokens * length);
   for (let head = 0; head < count; head++) {
     for (let query = 0; query < tokens; query++) {
       const { keys, weights } = await mixer.row(head, query);
-      keys.forEach((key, at) => (m[(head * tokens + query) * tokens + key] = weights[at]!));
+      keys.forEach((key, at) => (m[(head * tokens + query) * length + key] = weights[at]!));
     }
   }
   return m;

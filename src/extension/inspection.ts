@@ -1,6 +1,7 @@
 /** One inspection of one document: what the engine said of it and where it lies in the editor. */
 
 import { basename } from 'node:path';
+import type { EndOfLine } from 'vscode';
 import type { InspectionSummary, TokenTable } from '../protocol/inspection';
 import type { Selection } from '../protocol/panel';
 import { applyEdits, type Edit, type Placement } from './staleness';
@@ -14,8 +15,8 @@ export interface InspectedText {
   readonly base: number;
   /** False for a selection. */
   readonly whole: boolean;
-  /** The document's line ends, as VS Code numbers them. */
-  readonly lineEnds: number;
+  /** The document's line ends. */
+  readonly lineEnds: EndOfLine;
 }
 
 export class Inspection {
@@ -25,7 +26,7 @@ export class Inspection {
   /** As it was inspected. */
   readonly text: string;
   readonly tokens: TokenTable;
-  readonly lineEnds: number;
+  readonly lineEnds: EndOfLine;
   selection: Selection;
   /** Of the run so far; replaced when it ends. */
   summary: InspectionSummary;

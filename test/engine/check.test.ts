@@ -15,6 +15,7 @@ afterAll(() => executor.release());
 const H = 2;
 const N = 37;
 const D = 6;
+const MEM = 11;
 
 function tensor(shape: number[], data: Float32Array): TensorData {
   return { dtype: 'F32', shape, data };
@@ -46,6 +47,43 @@ function windowCase() {
   return { q: whole(q), k: whole(k), v: whole(v), 'expect.y': whole(y), 'expect.m': tensor([H, N, N], m) };
 }
 
+/** A document after a memory of `MEM` keys, by plain loops. */
+function memoryCase() {
+  const uniform = random(6);
+  const make = (rows: number) => Float32Array.from({ length: H * rows * D }, () => normal(uniform));
+  const [q, k, v] = [make(N), make(N), make(N)];
+  const [memoryKeys, memoryValues] = [make(MEM), make(MEM)];
+  const m = new Float32Array(H * N * (MEM + N));
+  const y = new Float32Array(H * N * D);
+  for (let h = 0; h < H; h++) {
+    for (let i = 0; i < N; i++) {
+      const row = (h * N + i) * (MEM + N);
+      const at = (j: number, d: number, before: Float32Array, own: Float32Array) =>
+        j < MEM ? before[(h * MEM + j) * D + d]! : own[(h * N + j - MEM) * D + d]!;
+      let sum = 0;
+      for (let j = 0; j <= MEM + i; j++) {
+        let score = 0;
+        for (let d = 0; d < D; d++) score += q[(h * N + i) * D + d]! * at(j, d, memoryKeys, k);
+        sum += m[row + j] = Math.exp(score / Math.sqrt(D));
+      }
+      for (let j = 0; j <= MEM + i; j++) {
+        m[row + j]! /= sum;
+        for (let d = 0; d < D; d++) y[(h * N + i) * D + d]! += m[row + j]! * at(j, d, memoryValues, v);
+      }
+    }
+  }
+  const whole = (rows: number, data: Float32Array) => tensor([H, rows, D], data);
+  return {
+    q: whole(N, q),
+    k: whole(N, k),
+    v: whole(N, v),
+    mem_k: whole(MEM, memoryKeys),
+    mem_v: whole(MEM, memoryValues),
+    'expect.y': whole(N, y),
+    'expect.m': tensor([H, N, MEM + N], m),
+  };
+}
+
 function write(name: string, tensors: Record<string, TensorData>, metadata: Record<string, string>) {
   return inFolder(async folder => {
     const path = join(folder, name);
@@ -60,6 +98,13 @@ describe('case files', () => {
   it('pass when the numbers agree, with the errors told', async () => {
     const result = await write('good.safetensors', windowCase(), WINDOW);
     expect(result).toMatchObject({ status: 'PASS', id: 'local', message: undefined });
+    expect(result.y).toBeLessThan(1e-5);
+    expect(result.m).toBeLessThan(1e-5);
+  });
+
+  it('may have a memory, whose keys come before the tokens', async () => {
+    const result = await write('memory.safetensors', memoryCase(), { variant: 'recurrent-memory' });
+    expect(result).toMatchObject({ status: 'PASS', id: 'recurrent-memory', message: undefined });
     expect(result.y).toBeLessThan(1e-5);
     expect(result.m).toBeLessThan(1e-5);
   });

@@ -2,30 +2,9 @@
 
 import * as v from 'valibot';
 import { Problem } from '../../protocol/problem';
+import type { RopeScaling } from '../math/rotary';
 
-/** How rotary frequencies are stretched beyond the trained length; names are Hugging Face's. */
-export type RopeScaling =
-  | { readonly type: 'default' }
-  | { readonly type: 'linear'; readonly factor: number }
-  | { readonly type: 'dynamic'; readonly factor: number; readonly originalMaxPositionEmbeddings: number }
-  | {
-      readonly type: 'yarn';
-      readonly factor: number;
-      readonly originalMaxPositionEmbeddings: number;
-      readonly betaFast: number;
-      readonly betaSlow: number;
-      /** What cos and sin are multiplied by. */
-      readonly attentionFactor: number;
-      /** Whether the bounds of the ramp are rounded to whole pairs. */
-      readonly truncate: boolean;
-    }
-  | {
-      readonly type: 'llama3';
-      readonly factor: number;
-      readonly lowFreqFactor: number;
-      readonly highFreqFactor: number;
-      readonly originalMaxPositionEmbeddings: number;
-    };
+export type { RopeScaling } from '../math/rotary';
 
 const ratio = v.nullish(v.pipe(v.number(), v.finite(), v.gtValue(0)));
 const length = v.nullish(v.pipe(v.number(), v.minValue(1)));

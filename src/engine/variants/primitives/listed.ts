@@ -1,91 +1,120 @@
 /** Variants whose every query has a list of keys: softmax over the list, and nothing else is touched. */
 
-import { floats } from '../../onnx/tensor';
+import { floats, type FloatTensor } from '../../onnx/tensor';
+import { blockOutput } from './blockOutput';
 import { listedAttend } from './listedRows';
-import { type Block, type Layer, type PlanNode, scaleOf, takeRows } from './mixer';
-import type { WholeRowMixer } from './selection';
+import {
+  type Block,
+  type BlockRows,
+  type Layer,
+  type MixerRow,
+  type PlanNode,
+  scaleOf,
+  takeRows,
+} from './mixer';
+import type { BlockRowMixer } from './selection';
+import { runsOf } from './shared';
 
-export interface ListedMixer {
+/** The keys of a query: ascending positions, at least one, no key twice. */
+export type KeyLists = (head: number, query: number) => ArrayLike<number>;
+
+interface Listed {
   /** 0 stands for `1/sqrt(D)`. */
   readonly scale: number;
-  /** The keys of a query: ascending positions, at least one, no key twice. */
-  keysOf(head: number, query: number): ArrayLike<number>;
   structure(query: number | undefined): readonly PlanNode[];
 }
+
+export interface Lists {
+  readonly keys: KeyLists;
+  /** Scores in place of `q.k`, aligned with the keys. */
+  readonly scores?: KeyLists;
+  /** Added to the scores, aligned with the keys. */
+  readonly bias?: KeyLists;
+}
+
+export type ListedMixer = Listed &
+  (
+    | { readonly keysOf: KeyLists }
+    | {
+        /** Lists that are chosen for a block of queries together. */
+        lists(block: Block): Promise<Lists>;
+        /** Keys of a query, for progress. */
+        length(query: number): number;
+      }
+  );
 
 /** Queries whose lists are gathered at once; a block is cut into such parts. */
 const PART = 32;
 
-export function listedMixer(layer: Layer, options: ListedMixer): WholeRowMixer {
-  const { executor, q, k, v, tokens } = layer;
+export function listedMixer(layer: Layer, options: ListedMixer): BlockRowMixer {
+  const { executor, q, k, v } = layer;
   const groups = k.shape[0]!;
   const [heads, , width] = q.shape as [number, number, number];
-  const valueWidth = v.shape[2]!;
+  const everyHead = Array.from({ length: heads }, (_, head) => head);
+  const listsOf = async (block: Block): Promise<Lists> =>
+    'lists' in options ? options.lists(block) : { keys: options.keysOf };
+  const lengthOf = (query: number) =>
+    'lists' in options ? options.length(query) : options.keysOf(0, query).length;
 
-  function part(
-    queries: readonly number[],
-    firstHead: number,
-    headCount: number,
-    firstGroup: number,
-    groupCount: number,
-  ) {
-    const perGroup = headCount / groupCount;
-    const rows = takeRows(q, queries).data.subarray(firstHead * queries.length * width);
-    const data = rows.subarray(0, headCount * queries.length * width);
-    const cut = (x: typeof k) => {
-      const [, stride, size] = x.shape as [number, number, number];
-      const from = firstGroup * stride * size;
-      return floats([groupCount, stride, size], x.data.subarray(from, from + groupCount * stride * size));
-    };
-    return listedAttend({
+  /** The rows of some queries, for every head or for one. */
+  async function attendPart({ start, end }: Block, called: readonly number[], { keys, scores, bias }: Lists) {
+    const queries = Array.from({ length: end - start }, (_, b) => start + b);
+    const all = called.length === heads;
+    const groupOf = Math.floor((called[0]! * groups) / heads);
+    const streams = all ? groups : 1;
+    const perStream = called.length / streams;
+    const head = (stream: number, group: number) => called[stream * perStream + group]!;
+    const rows = takeRows(all ? q : one(q, called[0]!), queries);
+    const result = await listedAttend({
       executor,
-      q: floats([groupCount, perGroup, queries.length, width], data),
-      k: cut(k),
-      v: cut(v),
+      q: floats([streams, perStream, queries.length, width], rows.data),
+      k: all ? k : one(k, groupOf),
+      v: all ? v : one(v, groupOf),
       scale: scaleOf(options.scale, width),
       queries: Float32Array.from(queries),
-      list: (stream, group, query) => options.keysOf(firstHead + stream * perGroup + group, queries[query]!),
+      list: (stream, group, b) => keys(head(stream, group), queries[b]!),
+      ...(scores && { scores: (stream, group, b) => scores(head(stream, group), queries[b]!) }),
+      ...(bias && { bias: (stream, group, b) => bias(head(stream, group), queries[b]!) }),
+      position: scores || !layer.position ? undefined : { term: layer.position, heads: called },
     });
+    const row = (at: number, query: number): MixerRow => {
+      const list = Int32Array.from(keys(called[at]!, query));
+      const from = (at * queries.length + query - start) * result.length;
+      return { keys: list, weights: result.weights.slice(from, from + list.length) };
+    };
+    return { ...result, row };
   }
 
   return {
-    cost({ start, end }) {
-      let pairs = 0;
-      // Lists grow slowly along a block: its ends stand for the rest.
-      for (const query of [start, end - 1]) pairs += options.keysOf(0, Math.min(query, tokens - 1)).length;
-      return (pairs / 2) * (end - start);
-    },
+    // Lists grow slowly along a block: its ends stand for the rest.
+    cost: ({ start, end }) => ((lengthOf(start) + lengthOf(end - 1)) / 2) * (end - start),
 
-    async attend({ start, end }: Block) {
-      const length = end - start;
-      const y = new Float32Array(heads * length * valueWidth);
-      const zeros = () => new Float32Array(heads * length);
-      const stats = { entropy: zeros(), span: zeros(), sink: zeros(), peak: zeros() };
-      for (let first = start; first < end; first += PART) {
-        const queries = Array.from({ length: Math.min(PART, end - first) }, (_, b) => first + b);
-        const result = await part(queries, 0, heads, 0, groups);
-        const count = queries.length;
-        for (let head = 0; head < heads; head++) {
-          const to = head * length + first - start;
-          y.set(
-            result.y.subarray(head * count * valueWidth, (head + 1) * count * valueWidth),
-            to * valueWidth,
-          );
-          for (const name of ['entropy', 'span', 'sink', 'peak'] as const) {
-            stats[name].set(result.stats[name].subarray(head * count, (head + 1) * count), to);
-          }
-        }
-      }
-      return { y, stats, weights: new Float32Array(0) };
+    async attend(block) {
+      const output = blockOutput(block, heads, v.shape[2]!);
+      const lists = await listsOf(block);
+      for (const part of runsOf(PART, block)) output.put(part, await attendPart(part, everyHead, lists));
+      return output.result;
     },
 
     async row(head, query) {
-      const group = Math.floor((head * groups) / heads);
-      const keys = Int32Array.from(options.keysOf(head, query));
-      const { weights } = await part([query], head, 1, group, 1);
-      return { keys, weights: weights.slice(0, keys.length) };
+      const block = { start: query, end: query + 1 };
+      return (await attendPart(block, [head], await listsOf(block))).row(0, query);
+    },
+
+    async rows(block): Promise<BlockRows> {
+      const lists = await listsOf(block);
+      const parts = runsOf(PART, block);
+      const results: Awaited<ReturnType<typeof attendPart>>[] = [];
+      for (const part of parts) results.push(await attendPart(part, everyHead, lists));
+      return (head, query) => results[parts.findIndex(part => query < part.end)]!.row(head, query);
     },
 
     structure: query => options.structure(query),
   };
+}
+
+/** One stream of `x [S, P, D]`, over the same memory. */
+function one(x: FloatTensor, stream: number): FloatTensor {
+  const [, stride, width] = x.shape as [number, number, number];
+  return floats([1, stride, width], x.data.subarray(stream * stride * width, (stream + 1) * stride * width));
 }

@@ -7,11 +7,12 @@
 
 import { SINK_TOKENS, SPAN_MASS } from '../../../protocol/inspection';
 import { GraphBuilder } from '../../onnx/builder';
-import type { Executor, Program } from '../../onnx/graph';
+import type { Executor, Program, Value } from '../../onnx/graph';
 import { floats, type FloatTensor, integers } from '../../onnx/tensor';
 import { NOWHERE } from './keys';
 import { TILE } from './mixer';
-import { rowStatistics } from './rowStatisticsGraph';
+import { type PositionTerm, termFeeds, termKey, termValues } from './positionTerm';
+import { rowStatistics, shareStatistics } from './rowStatisticsGraph';
 import type { SoftmaxResult } from './softmaxRows';
 import { symmetricSpans } from './symmetricSpan';
 
@@ -31,6 +32,12 @@ export interface ListedCall {
   readonly queries: Float32Array;
   /** Keys of stream `s`, head `g` of it, query `b`: ascending positions, at least one. */
   list(stream: number, group: number, query: number): ArrayLike<number>;
+  /** Scores of the list's keys, aligned with it, in place of `q.k`. */
+  scores?(stream: number, group: number, query: number): ArrayLike<number>;
+  /** Added to the scores of the list's keys, aligned with it. */
+  bias?(stream: number, group: number, query: number): ArrayLike<number>;
+  /** What depends on offsets, for the heads `[S * G]` of the call. */
+  readonly position?: { readonly term: PositionTerm; readonly heads: readonly number[] } | undefined;
 }
 
 /** `weights` are `[S * G, B, L]`, aligned with the lists. */
@@ -46,23 +53,57 @@ export async function listedAttend(call: ListedCall): Promise<SoftmaxResult & { 
   const length = Math.ceil(longest / TILE) * TILE;
   const index = new Int32Array(lists.length * length);
   const positions = new Float32Array(lists.length * length).fill(NOWHERE);
-  let looksAhead = false;
+  const given = call.scores && new Float32Array(index.length);
+  const bias = call.bias && new Float32Array(index.length);
+  let looksAhead = false as boolean;
+  let lowest = 0;
+  let highest = 0;
   lists.forEach((list, row) => {
     const offset = Math.floor(row / rows) * stride;
     for (let at = 0; at < list.length; at++) {
       index[row * length + at] = offset + list[at]!;
       positions[row * length + at] = list[at]!;
     }
-    looksAhead ||= list[list.length - 1]! > queries[row % block]!;
+    const query = queries[row % block]!;
+    lowest = Math.min(lowest, list[0]! - query);
+    highest = Math.max(highest, list[list.length - 1]! - query);
+    looksAhead ||= list[list.length - 1]! > query;
+    given?.set(
+      call.scores!(Math.floor(row / rows), Math.floor((row % rows) / block), row % block),
+      row * length,
+    );
+    bias?.set(
+      call.bias!(Math.floor(row / rows), Math.floor((row % rows) / block), row % block),
+      row * length,
+    );
   });
-  const results = await executor.run(listedProgram(streams, width), {
-    q: floats([streams, rows, width, 1], q.data),
-    k: floats([streams * stride, width], k.data),
-    v: floats([streams * stride, v.shape[2]!], v.data),
-    scale: floats([], Float32Array.of(call.scale)),
-    index: integers([streams, rows, length], index),
-    positions: floats([streams, rows, length], positions),
-  });
+  const term = call.position?.term;
+  const results = await executor.run(
+    listedProgram(streams, group, width, given !== undefined, bias !== undefined, term),
+    {
+      q: floats([streams, rows, width, 1], q.data),
+      k: floats([streams * stride, width], k.data),
+      v: floats([streams * stride, v.shape[2]!], v.data),
+      scale: floats([], Float32Array.of(call.scale)),
+      index: integers([streams, rows, length], index),
+      positions: floats([streams, rows, length], positions),
+      ...(given && { given: floats([streams, rows, length], given) }),
+      ...(bias && { bias: floats([streams, rows, length], bias) }),
+      ...(call.position && {
+        i: floats(
+          [rows, 1],
+          Float32Array.from({ length: rows }, (_, row) => queries[row % block]!),
+        ),
+        ...termFeeds(call.position.term, {
+          heads: call.position.heads,
+          streams,
+          length: block,
+          lowest,
+          highest,
+        }),
+      }),
+    },
+  );
   const array = (name: string) => results[name]!.data as Float32Array;
   const weights = array('weights');
   const span = looksAhead
@@ -82,36 +123,36 @@ export async function listedAttend(call: ListedCall): Promise<SoftmaxResult & { 
 
 const SHARE = Float32Array.of(SPAN_MASS);
 
-function listedProgram(streams: number, width: number): Program {
-  const key = `listed/${streams}/${width}`;
+function listedProgram(
+  streams: number,
+  group: number,
+  width: number,
+  isGiven: boolean,
+  isBiased: boolean,
+  term: PositionTerm | undefined,
+): Program {
+  const key = `listed/${streams}/${group}/${width}/${isGiven}/${isBiased}/${termKey(term)}`;
   return {
     key,
     build() {
       const g = new GraphBuilder(key);
-      const q = g.mul(g.input('q', 'float32', [streams, 'R', width, 1]), g.input('scale', 'float32', []));
-      const k = g.input('k', 'float32', ['S*P', width]);
       const v = g.input('v', 'float32', ['S*P', 'E']);
       const index = g.input('index', 'int32', [streams, 'R', 'L']);
       const positions = g.input('positions', 'float32', [streams, 'R', 'L']);
-
-      const keys = g.gather(k, index, 0);
-      const values = g.gather(v, index, 0);
-      const scores = g.reshape(g.matMul(keys, q), [streams, 'R', 'L']);
+      const { scores: unbiased, factor } = isGiven
+        ? { scores: g.input('given', 'float32', [streams, 'R', 'L']), factor: undefined }
+        : products(g, index, positions);
+      const scores = isBiased ? g.add(unbiased, g.input('bias', 'float32', [streams, 'R', 'L'])) : unbiased;
       const masked = g.add(scores, g.where(g.less(positions, NOWHERE), 0, HIDDEN));
-      const weights = g.softmax(masked);
+      const softmax = g.softmax(masked);
+      const weights = factor === undefined ? softmax : g.mul(softmax, factor);
       g.output('weights', weights);
-      const row = g.unsqueeze(weights, 2);
-      g.output('y', g.matMul(row, values));
-      const meanKey = g.matMul(row, keys);
-      const stats = rowStatistics(g, {
-        weights,
-        masked,
-        meanScore: g.reshape(g.matMul(meanKey, q), [streams, 'R']),
-        positions,
-        spanMass: g.scalar(SPAN_MASS),
-        sinkTokens: SINK_TOKENS,
-        tile: TILE,
-      });
+      g.output('y', g.matMul(g.unsqueeze(weights, 2), g.gather(v, index, 0)));
+      const spanMass = g.scalar(SPAN_MASS);
+      const row = { weights, positions, spanMass, sinkTokens: SINK_TOKENS, tile: TILE };
+      const meanScore = g.reduce('ReduceSum', g.mul(weights, scores), 2);
+      const stats =
+        factor === undefined ? rowStatistics(g, { ...row, masked, meanScore }) : shareStatistics(g, row);
       g.output('entropy', stats.entropy);
       g.output('sink', stats.sink);
       g.output('peak', stats.peak);
@@ -119,4 +160,22 @@ function listedProgram(streams: number, width: number): Program {
       return g.build();
     },
   };
+
+  function products(g: GraphBuilder, index: Value, positions: Value) {
+    const unscaled = g.input('q', 'float32', [streams, 'R', width, 1]);
+    const scale = g.input('scale', 'float32', []);
+    const keys = g.gather(g.input('k', 'float32', ['S*P', width]), index, 0);
+    const content = g.reshape(g.matMul(keys, g.mul(unscaled, scale)), [streams, 'R', 'L']);
+    if (term === undefined) return { scores: content, factor: undefined };
+    const { added, factor } = termValues(g, term, {
+      streams,
+      group,
+      width,
+      q: g.reshape(unscaled, [streams, 'R', width]),
+      scale,
+      i: g.input('i', 'float32', ['R', 1]),
+      j: positions,
+    });
+    return { scores: added === undefined ? content : g.add(content, added), factor };
+  }
 }

@@ -9,6 +9,7 @@
 import type { VariantInfo } from '../../../protocol/inspection';
 import type { Executor } from '../../onnx/graph';
 import { floats, type FloatTensor } from '../../onnx/tensor';
+import type { PositionTerm } from './positionTerm';
 import { type Params, type ParamSpecs, resolveParams } from './params';
 
 /** Arrays over tokens are padded with zeros to a multiple of this. */
@@ -34,6 +35,8 @@ export interface Layer {
   readonly units: ((unit: TextUnit) => Int32Array) | undefined;
   /** Tensors of the variant's own, by the catalogue's names; what is missing is fitted, seeded or absent. */
   readonly tensors: Tensors;
+  /** What a position modifier around the variant adds to its softmax. */
+  readonly position?: PositionTerm;
 }
 
 export type Tensors = Readonly<Record<string, FloatTensor>>;
@@ -66,6 +69,9 @@ export interface MixerRow {
   readonly weights: Float32Array;
 }
 
+/** Rows of a block's queries. */
+export type BlockRows = (head: number, query: number) => MixerRow;
+
 /** A set of positions in a plan; `parent` indexes the list it stands in, before this node, or is -1. */
 export interface PlanNode {
   readonly parent: number;
@@ -77,10 +83,14 @@ export interface PlanNode {
 
 /** A variant with its parameters and its plan for one layer. */
 export interface Mixer {
+  /** Keys of a memory before the document's own: rows have `memory + N` entries, the memory's first. */
+  readonly memory?: number;
   /** How many (query, key) pairs a block costs, for progress. */
   cost(block: Block): number;
   attend(block: Block): Promise<Attended>;
   row(head: number, query: number): Promise<MixerRow>;
+  /** The rows of a block together, where that is faster than one by one. */
+  rows?(block: Block): Promise<BlockRows>;
   /** What the plan decided, as sets of positions; some plans have a window of their own a query. */
   structure(query: number | undefined): readonly PlanNode[];
 }
@@ -100,7 +110,7 @@ export interface ReferenceInputs {
   readonly tensors: Tensors;
 }
 
-/** `M` as `[H, N, N]`. */
+/** `M` as `[H, N, N]`, or `[H, N, memory + N]`. */
 export type Reference<P> = (inputs: ReferenceInputs, params: P) => Float64Array;
 
 /** A choice of parameters that shows a variant's parts at a few hundred tokens; every one is tested. */

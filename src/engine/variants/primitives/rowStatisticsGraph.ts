@@ -11,7 +11,10 @@ interface Inputs {
   readonly masked: Value;
   /** `[S, R]` mean of the scores under the weights. */
   readonly meanScore: Value;
-  /** Ascending positions of the keys: `[K]`, or `[S, R, K]` where every row has keys of its own. */
+  /**
+   * Ascending positions of the keys: `[K]`; `[S, K]` where every stream has keys of its own; `[S, R, K]`
+   * where every row has.
+   */
   readonly positions: Value;
   /** `[R, 1]` share of a row's mass that its span holds. */
   readonly spanMass: Value;
@@ -39,10 +42,29 @@ export function rowStatistics(g: GraphBuilder, inputs: Inputs): StatisticsValues
 
   // Keys ascend, so the first tokens of the document can only be among the first gathered.
   const head = g.slice(weights, 2, 0, sinkTokens, sinkTokens);
-  const isSink = g.cast(g.less(g.slice(positions, -1, 0, sinkTokens, sinkTokens), sinkTokens), 'float32');
+  const first = g.slice(positions, -1, 0, sinkTokens, sinkTokens);
+  const isSink = g.cast(
+    g.less(first.shape.length === 2 ? g.unsqueeze(first, 1) : first, sinkTokens),
+    'float32',
+  );
   const sink = g.reduce('ReduceSum', g.mul(head, isSink), 2);
 
   return { entropy, sink, peak, spanStart: () => spanStart(g, inputs) };
+}
+
+/** The same of rows that are no distributions: entropy of their `|M|` shares, and the rest in `|M|`. */
+export function shareStatistics(
+  g: GraphBuilder,
+  inputs: Omit<Inputs, 'masked' | 'meanScore'>,
+): StatisticsValues {
+  const sizes = g.unary('Abs', inputs.weights);
+  const total = g.reduce('ReduceSum', sizes, 2, true);
+  const shares = g.div(sizes, g.arithmetic('Max', total, 1e-38));
+  const logs = g.unary('Log', g.arithmetic('Max', shares, 1e-38));
+  const meanScore = g.reduce('ReduceSum', g.mul(shares, logs), 2);
+  const stats = rowStatistics(g, { ...inputs, weights: shares, masked: logs, meanScore });
+  const mass = g.reduce('ReduceSum', sizes, 2);
+  return { ...stats, sink: g.mul(stats.sink, mass), peak: g.mul(stats.peak, mass) };
 }
 
 /**
@@ -65,9 +87,10 @@ function spanStart(g: GraphBuilder, { weights, positions, spanMass, tile }: Inpu
   const laneAt = lastAtLeast(g, fromLane, wanted);
 
   const key = g.cast(g.add(g.mul(tileAt, tile), laneAt), 'int32');
-  return positions.shape.length === 1
-    ? g.gather(positions, g.reshape(key, [streams, rows]))
-    : g.reshape(g.gatherElements(positions, key, 2), [streams, rows]);
+  const flat = g.reshape(key, [streams, rows]);
+  if (positions.shape.length === 1) return g.gather(positions, flat);
+  if (positions.shape.length === 2) return g.gatherElements(positions, flat, 1);
+  return g.reshape(g.gatherElements(positions, key, 2), [streams, rows]);
 }
 
 /** Index of the last entry of a falling sequence that is at least `wanted`; 0 if none: `[..., 1]`. */

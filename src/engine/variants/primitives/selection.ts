@@ -102,13 +102,21 @@ export interface WholeRowMixer extends Mixer {
   attend(block: Block): Promise<SoftmaxResult>;
 }
 
+/** One that gives a block's rows together. */
+export type BlockRowMixer = WholeRowMixer & Required<Pick<Mixer, 'rows'>>;
+
 /** A mixer whose every row is one softmax over gathered keys of its own layer. */
-export function softmaxMixer(layer: Layer, options: SoftmaxMixer): WholeRowMixer {
+export function softmaxMixer(layer: Layer, options: SoftmaxMixer): BlockRowMixer {
   const { executor, q, k, v } = layer;
   const groups = k.shape[0]!;
   const [heads, , width] = q.shape as [number, number, number];
+  const everyHead = Array.from({ length: heads }, (_, head) => head);
 
-  function call(block: Block, parts: { q: FloatTensor; k: FloatTensor; v: FloatTensor }): SoftmaxCall {
+  function call(
+    block: Block,
+    parts: { q: FloatTensor; k: FloatTensor; v: FloatTensor },
+    called: readonly number[],
+  ): SoftmaxCall {
     const queries = Float32Array.from({ length: block.end - block.start }, (_, b) => block.start + b);
     const keys = keyIndex(options.keys(block));
     const labels = Object.entries(options.labels ?? {}).map(([name, of]) => [
@@ -124,6 +132,7 @@ export function softmaxMixer(layer: Layer, options: SoftmaxMixer): WholeRowMixer
       keys,
       ...(options.rule && { rule: options.rule }),
       spanMass: options.spanMass,
+      position: layer.position && { term: layer.position, heads: called },
       labels: Object.fromEntries(labels) as NonNullable<SoftmaxCall['labels']>,
     };
   }
@@ -137,7 +146,7 @@ export function softmaxMixer(layer: Layer, options: SoftmaxMixer): WholeRowMixer
         Array.from({ length }, (_, b) => block.start + b),
       );
       const grouped = floats([groups, heads / groups, length, width], rows.data);
-      return softmaxAttend(call(block, { q: grouped, k, v }));
+      return softmaxAttend(call(block, { q: grouped, k, v }, everyHead));
     },
     async row(head, query) {
       const group = Math.floor((head * groups) / heads);
@@ -149,6 +158,7 @@ export function softmaxMixer(layer: Layer, options: SoftmaxMixer): WholeRowMixer
           k: headOf(k, group),
           v: headOf(v, group),
         },
+        [head],
       );
       const weights = await softmaxWeights(one);
       const admitted = one.keys.rows
@@ -158,6 +168,22 @@ export function softmaxMixer(layer: Layer, options: SoftmaxMixer): WholeRowMixer
       return {
         keys: kept.map(at => one.keys.rows[at]!),
         weights: Float32Array.from(kept, at => weights[at]!),
+      };
+    },
+    async rows(block) {
+      const queries = Array.from({ length: block.end - block.start }, (_, b) => block.start + b);
+      const grouped = floats([groups, heads / groups, queries.length, width], takeRows(q, queries).data);
+      const one = call(block, { q: grouped, k, v }, everyHead);
+      const weights = await softmaxWeights(one);
+      const { rows, count } = one.keys;
+      return (head, query) => {
+        const from = (head * queries.length + query - block.start) * rows.length;
+        const kept: number[] = [];
+        for (let at = 0; at < count; at++) if (options.admits(query, rows[at]!)) kept.push(at);
+        return {
+          keys: Int32Array.from(kept, at => rows[at]!),
+          weights: Float32Array.from(kept, at => weights[from + at]!),
+        };
       };
     },
     structure: query => options.structure(query),

@@ -12,7 +12,8 @@ import type { Executor, Feeds, Program, Value } from '../../onnx/graph';
 import { floats, type FloatTensor, integers } from '../../onnx/tensor';
 import { type KeyIndex, NOWHERE } from './keys';
 import { type BlockStats, TILE } from './mixer';
-import { rowStatistics } from './rowStatisticsGraph';
+import { type PositionTerm, termFeeds, termKey, termValues } from './positionTerm';
+import { rowStatistics, shareStatistics } from './rowStatisticsGraph';
 import { symmetricSpans } from './symmetricSpan';
 
 /** Scores of keys that a query may not see; finite, so that products with weight 0 stay 0. */
@@ -56,6 +57,10 @@ export interface SoftmaxCall {
   readonly mayBeEmpty?: boolean;
   /** Share of the row's mass that its span holds; 0.9 unless the row is part of a larger mixture. */
   readonly spanMass?: ((query: number) => number) | undefined;
+  /** Asks for the row's log-sum-exp, by which parts of a row are merged. */
+  readonly wantLogSum?: boolean;
+  /** What depends on offsets, for the heads `[S * G]` of the call. */
+  readonly position?: { readonly term: PositionTerm; readonly heads: readonly number[] } | undefined;
 }
 
 export interface SoftmaxResult {
@@ -65,6 +70,8 @@ export interface SoftmaxResult {
   readonly stats: BlockStats;
   /** `[S * G, B, K]`; empty unless asked for. */
   readonly weights: Float32Array;
+  /** `[S * G, B]` log of the sum of `exp(score)`, where asked for; about -1e30 for a row with no key. */
+  readonly logSum?: Float32Array;
 }
 
 export async function softmaxAttend(call: SoftmaxCall, withWeights = false): Promise<SoftmaxResult> {
@@ -77,7 +84,7 @@ export async function softmaxAttend(call: SoftmaxCall, withWeights = false): Pro
     ? array('spanStart').map((start, row) => queries[row % queries.length]! - start + 1)
     : symmetricSpans(weights, queries, call.keys, spanShares(call));
   const stats = { entropy: array('entropy'), span, sink: array('sink'), peak: array('peak') };
-  return { y: array('y'), stats, weights };
+  return { y: array('y'), stats, weights, ...(call.wantLogSum && { logSum: array('logSum') }) };
 }
 
 /** The weights themselves, `[S * G, B, K]`. */
@@ -112,14 +119,39 @@ function feeds(call: SoftmaxCall): Feeds {
     j: floats([call.keys.positions.length], call.keys.positions),
     rows: integers([call.keys.rows.length], call.keys.rows),
     ...Object.fromEntries(labels),
+    ...(call.position && positionFeeds(call, call.position)),
   };
+}
+
+function positionFeeds(
+  { q, queries, keys }: SoftmaxCall,
+  { term, heads }: NonNullable<SoftmaxCall['position']>,
+): Feeds {
+  const [streams, , length] = q.shape as [number, number, number];
+  const lowest = keys.positions[0]! - queries[length - 1]!;
+  const highest = keys.positions[Math.max(0, keys.count - 1)]! - queries[0]!;
+  return termFeeds(term, { heads, streams, length, lowest, highest });
 }
 
 function program(call: SoftmaxCall, want: 'outputs' | 'weights' | 'both'): Program {
   const [streams, group, , width] = call.q.shape as [number, number, number, number];
   const labels = Object.keys(call.labels ?? {});
   const { causal, rule, mayBeEmpty = false } = call;
-  const key = ['softmax', want, streams, group, width, causal, mayBeEmpty, rule?.key, ...labels].join('/');
+  const term = call.position?.term;
+  const wantLogSum = call.wantLogSum === true && want !== 'weights';
+  const parts = [
+    'softmax',
+    want,
+    streams,
+    group,
+    width,
+    causal,
+    mayBeEmpty,
+    wantLogSum,
+    rule?.key,
+    ...labels,
+  ];
+  const key = [...parts, termKey(term)].join('/');
   return {
     key,
     build() {
@@ -153,28 +185,42 @@ function program(call: SoftmaxCall, want: 'outputs' | 'weights' | 'both'): Progr
       const allowed = rule === undefined ? inReach : g.and(inReach, rule.admits(g, terms));
       const q = g.mul(unscaled, scale);
       const keys = g.gather(k, rows, 1);
-      const scores = g.matMul(q, g.transpose(keys, 0, 2, 1));
+      const content = g.matMul(q, g.transpose(keys, 0, 2, 1));
+      const { added, factor } = termValues(g, term, {
+        streams,
+        group,
+        width,
+        q: unscaled,
+        scale,
+        i: forEachHead(i),
+        j,
+      });
+      const scores = added === undefined ? content : g.add(content, added);
       // Adding is several times as fast as choosing: only the small mask is chosen.
       const masked = g.add(scores, forEachHead(g.where(allowed, 0, HIDDEN)));
       const softmax = g.softmax(masked);
-      const weights = mayBeEmpty ? g.mul(softmax, forEachHead(g.cast(allowed, 'float32'))) : softmax;
+      const shares = mayBeEmpty ? g.mul(softmax, forEachHead(g.cast(allowed, 'float32'))) : softmax;
+      const weights = factor === undefined ? shares : g.mul(shares, factor);
       if (want !== 'outputs') g.output('weights', weights);
       if (want === 'weights') return g.build();
+      if (wantLogSum) {
+        const peak = g.reduce('ReduceMax', softmax, 2);
+        g.output('logSum', g.sub(g.reduce('ReduceMax', masked, 2), g.unary('Log', peak)));
+      }
 
       // One product gives the outputs and the mean key, from which the mean score follows.
       const values = g.gather(v, rows, 1);
       const product = g.matMul(weights, g.concat([values, keys], 2, 'E+D'));
       g.output('y', g.slice(product, 2, 0, -width, 'E'));
       const meanKey = g.slice(product, 2, -width, END, width);
-      const stats = rowStatistics(g, {
-        weights,
-        masked,
-        meanScore: g.reduce('ReduceSum', g.mul(q, meanKey), 2),
-        positions,
-        spanMass,
-        sinkTokens: SINK_TOKENS,
-        tile: TILE,
-      });
+      const meanContent = g.reduce('ReduceSum', g.mul(q, meanKey), 2);
+      const meanScore =
+        added === undefined
+          ? meanContent
+          : g.add(meanContent, g.reduce('ReduceSum', g.mul(weights, added), 2));
+      const row = { weights, positions, spanMass, sinkTokens: SINK_TOKENS, tile: TILE };
+      const stats =
+        factor === undefined ? rowStatistics(g, { ...row, masked, meanScore }) : shareStatistics(g, row);
       g.output('entropy', stats.entropy);
       g.output('sink', stats.sink);
       g.output('peak', stats.peak);

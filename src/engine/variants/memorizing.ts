@@ -1,0 +1,95 @@
+/**
+ * Memorizing attention: one softmax over the query's own segment up to it and the `k` keys of the memory
+ * with the largest `q.k`, found by exact search.
+ *
+ * Wu et al. 2022, arXiv 2203.08913, sections 3.1 and 3.2; one joint softmax stands for the learned gate.
+ * The memory is the tensors `mem_k` and `mem_v` `[H, mem, D]`, and rows have `mem + N` entries; without
+ * them it is every token before the segment.
+ */
+
+import { type Layer, type Mixer, variant } from './primitives/mixer';
+import { matchQueries } from './primitives/bestMatches';
+import { listedMixer } from './primitives/listed';
+import { integer, MOST_TOKENS, type Params, scale } from './primitives/params';
+import { planNode } from './primitives/planNode';
+import { afterMemory, memoryTensors, remembered } from './primitives/remembered';
+import { memoryReference } from './recurrent-memory.reference';
+
+const params = {
+  segment: integer(0, 0, MOST_TOKENS, 'Tokens a segment; 0: 256, or all after a memory that is given.'),
+  k: integer(32, 0, MOST_TOKENS, 'Keys of the memory that a query retrieves.'),
+  scale,
+};
+
+const SEGMENT = 256;
+
+export const memorizing = variant({
+  id: 'memorizing',
+  title: 'Memorizing',
+  summary: 'A token sees its own segment and the best matching keys of a memory.',
+  source: 'arXiv 2203.08913',
+  trainingClass: 'TF',
+  cost: 'N·(b+k), search N·mem',
+  plan: ['memory', 'segments'],
+  params,
+  examples: [
+    { params: { k: 5 }, tensors: sizes => memoryTensors(sizes, 83) },
+    { params: { segment: 20, k: 8 }, tensors: sizes => memoryTensors(sizes, 70) },
+    { params: {}, tensors: sizes => memoryTensors(sizes, 9) },
+    { params: { segment: 24, k: 6 } },
+    { params: { segment: 10, scale: 0.5 } },
+  ],
+  open,
+
+  reference(inputs, { segment, k }) {
+    const memory = inputs.tensors['mem_k']?.shape[1] ?? 0;
+    const length = segment || (memory > 0 ? inputs.tokens : SEGMENT);
+    return memoryReference(inputs, (i, j, scores) => {
+      const start = Math.floor(i / length) * length;
+      if (j >= start) return true;
+      const end = memory > 0 ? memory : start;
+      if (j + memory >= end) return false;
+      const better = scores.subarray(0, end).filter((score, at) => {
+        const own = scores[j + memory]!;
+        return score > own || (score === own && at < j + memory);
+      });
+      return better.length < k;
+    });
+  },
+});
+
+function open(given: Layer, { segment: asked, k, scale }: Params<typeof params>): Mixer {
+  const { layer, memory } = remembered(given);
+  const segment = asked || (memory > 0 ? given.tokens : SEGMENT);
+  const segmentStart = (i: number) => memory + Math.floor((i - memory) / segment) * segment;
+  const limit = (i: number) => (memory > 0 ? memory : segmentStart(i));
+
+  const inner = listedMixer(layer, {
+    scale,
+    length: query => Math.min(k, limit(query)) + query + 1 - segmentStart(query),
+    async lists(block) {
+      const retrieved = await matchQueries(layer, block, { candidates: layer.k, limit, count: k });
+      return {
+        keys(head, query) {
+          const start = segmentStart(query);
+          const far = Int32Array.from(retrieved(head, query)).sort();
+          const keys = new Int32Array(far.length + query + 1 - start);
+          keys.set(far);
+          for (let j = start; j <= query; j++) keys[far.length + j - start] = j;
+          return keys;
+        },
+      };
+    },
+    structure(query) {
+      if (query === undefined)
+        return memory === 0 ? [] : [planNode('memory', `${memory} given keys`, [0, memory])];
+      const start = segmentStart(query);
+      const end = Math.min(layer.tokens, start + segment);
+      return [
+        planNode('memory', `${limit(query)} keys to search`, limit(query) === 0 ? [] : [0, limit(query)]),
+        planNode('segment', `segment ${(start - memory) / segment + 1}`, [start, end]),
+      ];
+    },
+  });
+  return memory === 0 ? inner : afterMemory(inner, memory);
+}

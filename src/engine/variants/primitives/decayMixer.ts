@@ -1,0 +1,152 @@
+/**
+ * A decaying state, `S_t = exp(g_t) S_{t-1} + k_t v_tᵀ`, read as `y_t = scale · S_tᵀ q_t`, so that
+ * `M_ij = scale · sum_d q_id k_jd exp(sum of g_td over j < t <= i)`.
+ *
+ * Exponents are always sums over the tokens between, never differences of long sums or ratios of
+ * exponentials: nothing overflows and nothing cancels.
+ *
+ * Letters as in `scan.ts`; `W` is 1 where a head has one decay a token, and `D` where each feature has its own.
+ */
+
+import { GraphBuilder } from '../../onnx/builder';
+import type { Feeds, Program } from '../../onnx/graph';
+import { floats } from '../../onnx/tensor';
+import { headOf, rowOf } from './kernelMixer';
+import type { Layer, Mixer, PlanNode } from './mixer';
+import { type Cell, pattern, scan } from './scan';
+
+export interface Decay {
+  /** `W`: 1 or `D` */
+  readonly width: number;
+  /** The log decay `g` from token `t - 1` to `t`. */
+  at(head: number, t: number, d: number): number;
+}
+
+/** Stands for minus infinity, which times 0 would be no number. */
+const LEAST = -1e30;
+/** Below it an exponential is 0 in float32. */
+const VANISHED = -104;
+
+export function decayMixer(
+  layer: Layer,
+  decay: Decay,
+  scale: number,
+  structure: (query: number | undefined) => readonly PlanNode[],
+): Mixer {
+  const { tokens, q, k, v, executor } = layer;
+  const [heads, , width] = q.shape as [number, number, number];
+  const chunk = decay.width === 1 ? 64 : 16;
+  const decaySize = [heads, chunk, decay.width];
+  const factor = floats([], Float32Array.of(scale));
+  const gAt = (head: number, t: number, d: number) => Math.max(LEAST, decay.at(head, t, d));
+
+  function feeds(start: number): Feeds {
+    const g = floats(decaySize);
+    for (let at = 0; at < g.data.length; at++) {
+      const row = Math.floor(at / decay.width);
+      const t = start + (row % chunk);
+      if (t < tokens) g.data[at] = gAt(Math.floor(row / chunk), t, at % decay.width);
+    }
+    return { g, scale: factor };
+  }
+
+  const cell: Cell = {
+    key: `decay/${decay.width}`,
+    chunk,
+    stateShape: [heads, width, 'E'],
+    stateSize: [heads, width, v.shape[2]!],
+    inputs: { g: decaySize, scale: [] },
+    feeds,
+    step(g, { q, k, v, state, own }) {
+      const query = g.mul(q, own('scale'));
+      const keysT = g.transpose(k, 0, 2, 1);
+      const log = own('g');
+      const after = g.unsqueeze(
+        pattern(g, chunk, (i, j) => i > j),
+        2,
+      );
+      // [H, C queries, C keys, W]: the sum of g over the tokens after the key, up to the query.
+      const between = g.cumSum(g.mul(g.unsqueeze(log, 2), after), 1);
+      const causal = pattern(g, chunk, (i, j) => j <= i);
+      const scores =
+        decay.width === 1
+          ? g.mul(g.matMul(query, keysT), g.unary('Exp', g.reshape(between, [heads, chunk, chunk])))
+          : g.reduce(
+              'ReduceSum',
+              g.mul(g.mul(g.unsqueeze(query, 2), g.unsqueeze(k, 1)), g.unary('Exp', between)),
+              3,
+            );
+      const fromStart = g.cumSum(log, 1);
+      const carried = g.matMul(g.mul(query, g.unary('Exp', fromStart)), state);
+      const y = g.add(g.matMul(g.mul(scores, causal), v), carried);
+
+      const toEnd = g.reshape(g.slice(between, 1, -1, END, 1), decaySize);
+      const whole = g.transpose(g.slice(fromStart, 1, -1, END, 1), 0, 2, 1);
+      const written = g.matMul(g.transpose(g.mul(k, g.unary('Exp', toEnd)), 0, 2, 1), v);
+      return { y, state: g.add(g.mul(state, g.unary('Exp', whole)), written) };
+    },
+  };
+  const states = scan(layer, cell);
+
+  return {
+    cost: ({ start, end }) => (end - start) * (width + chunk),
+    structure,
+    attend: async block => ({ y: await states.attend(block), stats: undefined }),
+
+    async row(head, query) {
+      const since = floats([1, k.shape[1]!, decay.width]);
+      since.data.fill(LEAST);
+      const sums = new Float64Array(decay.width);
+      for (let j = query, most = 0; j >= 0 && most > VANISHED; j--) {
+        since.data.set(sums, j * decay.width);
+        most = -Infinity;
+        for (let d = 0; d < decay.width; d++) {
+          sums[d] = Math.max(LEAST, sums[d]! + gAt(head, j, d));
+          most = Math.max(most, sums[d]!);
+        }
+      }
+      const { row } = await executor.run(ROW, {
+        q: rowOf(q, head, query),
+        k: headOf(k, Math.floor((head * k.shape[0]!) / heads)),
+        since,
+        scale: factor,
+      });
+      const weights = (row!.data as Float32Array).slice(0, query + 1);
+      return { keys: Int32Array.from(weights, (_, j) => j), weights };
+    },
+  };
+}
+
+/** A node for every head that decays: the tokens back to where half of a write is left. */
+export function halfLives(decay: Decay, heads: number, query: number | undefined): PlanNode[] {
+  if (query === undefined) return [];
+  return Array.from({ length: heads }, (_, head): PlanNode => {
+    const sums = new Float64Array(decay.width);
+    let j = query;
+    const left = () => sums.reduce((total, sum) => total + Math.exp(sum), 0) / decay.width;
+    for (; j > 0; j--) {
+      sums.forEach((sum, d) => (sums[d] = sum + decay.at(head, j, d)));
+      if (left() < 0.5) break;
+    }
+    const label = `head ${head}: half-life ${query - j + 1} tokens`;
+    return { parent: -1, kind: 'half-life', label, ranges: Int32Array.of(j, query + 1) };
+  });
+}
+
+/** One row from the definition. */
+const ROW: Program = {
+  key: 'decayRow',
+  build() {
+    const g = new GraphBuilder('decayRow');
+    const query = g.mul(g.input('q', 'float32', [1, 1, 'D']), g.input('scale', 'float32', []));
+    const left = g.unary('Exp', g.input('since', 'float32', [1, 'P', 'W']));
+    const keys = g.mul(g.input('k', 'float32', [1, 'P', 'D']), query);
+    // A product of unlike named lengths: W is 1 or D.
+    const parts = g.node('Mul', [keys, left], {}, 'float32', [1, 'P', 'D']);
+    g.output('row', g.reduce('ReduceSum', parts, 2));
+    return g.build();
+  },
+};
+
+/** Past the end of any axis. */
+const END = 2 ** 31 - 1;
