@@ -1,7 +1,6 @@
 /** One inspection of one document: what the engine said of it and where it lies in the editor. */
 
 import { basename } from 'node:path';
-import type { EndOfLine } from 'vscode';
 import type { InspectionSummary, TokenTable } from '../protocol/inspection';
 import type { Selection } from '../protocol/panel';
 import { applyEdits, type Edit, type Placement } from './staleness';
@@ -15,8 +14,6 @@ export interface InspectedText {
   readonly base: number;
   /** False for a selection. */
   readonly whole: boolean;
-  /** The document's line ends. */
-  readonly lineEnds: EndOfLine;
 }
 
 export class Inspection {
@@ -26,7 +23,6 @@ export class Inspection {
   /** As it was inspected. */
   readonly text: string;
   readonly tokens: TokenTable;
-  readonly lineEnds: EndOfLine;
   selection: Selection;
   /** Of the run so far; replaced when it ends. */
   summary: InspectionSummary;
@@ -42,7 +38,6 @@ export class Inspection {
     this.document = source.document;
     this.text = source.text;
     this.tokens = tokens;
-    this.lineEnds = source.lineEnds;
     this.summary = summary;
     this.selection = { layer: summary.layers - 1, head: 0, token: undefined, pinned: false };
     this.placement = {

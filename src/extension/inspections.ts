@@ -40,10 +40,6 @@ function isText(document: vscode.TextDocument): boolean {
   return !['output', 'debug', 'comment', 'longsight-compare'].includes(document.uri.scheme);
 }
 
-function firstLineEnd(document: vscode.TextDocument): number {
-  return document.lineAt(0).text.length;
-}
-
 export class Inspections {
   readonly changed = new Signal<Change>();
   private readonly engine: EngineClient;
@@ -134,21 +130,16 @@ export class Inspections {
     this.changed.dispose();
   }
 
-  private edited({ document, contentChanges }: vscode.TextDocumentChangeEvent): void {
-    const changes = contentChanges.map(change => ({
+  private edited(event: vscode.TextDocumentChangeEvent): void {
+    const inspections = held(this.of(event.document.uri.toString()));
+    if (inspections.length === 0 || event.contentChanges.length === 0) return;
+    const changes = event.contentChanges.map(change => ({
       offset: change.rangeOffset,
       removed: change.rangeLength,
       inserted: change.text.length,
     }));
-    let changed = false;
-    for (const inspection of held(this.of(document.uri.toString()))) {
-      // New line ends are no content change, but they move everything behind the first.
-      const newEnds = changes.length === 0 && document.eol !== inspection.lineEnds;
-      const edits = newEnds ? [{ offset: firstLineEnd(document), removed: 1, inserted: 1 }] : changes;
-      inspection.edited(edits);
-      changed ||= edits.length > 0;
-    }
-    if (changed) this.changed.emit('data');
+    for (const inspection of inspections) inspection.edited(changes);
+    this.changed.emit('data');
   }
 
   private closed(document: string): void {

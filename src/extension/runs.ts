@@ -189,7 +189,6 @@ function readText(document: vscode.TextDocument, range: vscode.Range | undefined
     text,
     base,
     whole: range === undefined,
-    lineEnds: document.eol,
   };
 }
 
