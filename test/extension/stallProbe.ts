@@ -16,11 +16,15 @@ export interface Stall {
   readonly wall: number;
   /** The most this thread itself worked between two turns; the pause where that cannot be told. */
   readonly work: number;
+  /** When the longest pause ended, in milliseconds after the probe began. */
+  readonly at: number;
 }
 
 export class StallProbe {
   private wall = 0;
   private work = 0;
+  private at = 0;
+  private readonly began = performance.now();
   private lastWall = performance.now();
   private lastWork = threadTime();
   private readonly timer = setInterval(() => {
@@ -30,14 +34,14 @@ export class StallProbe {
   end(): Stall {
     clearInterval(this.timer);
     this.turn();
-    return { wall: this.wall, work: this.work };
+    return { wall: this.wall, work: this.work, at: this.at };
   }
 
   private turn(): void {
     const wall = performance.now();
     const work = threadTime();
     const pause = wall - this.lastWall - INTERVAL;
-    this.wall = Math.max(this.wall, pause);
+    if (pause > this.wall) [this.wall, this.at] = [pause, wall - this.began];
     this.work = Math.max(
       this.work,
       work === undefined || this.lastWork === undefined ? pause : work - this.lastWork,

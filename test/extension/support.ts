@@ -63,6 +63,25 @@ export async function until(what: string, holds: () => boolean, limit = 10_000):
   }
 }
 
+/** The answer of a promise that must come within `limit` milliseconds; `what` names it when it does not. */
+export function within<T>(promise: PromiseLike<T>, what: string, limit = 20_000): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const late = setTimeout(() => {
+      reject(new Error(`Waited ${String(limit)} ms in vain for ${what}.`));
+    }, limit);
+    promise.then(
+      answer => {
+        clearTimeout(late);
+        resolve(answer);
+      },
+      (error: unknown) => {
+        clearTimeout(late);
+        reject(error instanceof Error ? error : new Error(String(error)));
+      },
+    );
+  });
+}
+
 /** Process ids of the engines that this extension host has started and that still live. Linux only. */
 export function enginePids(): number[] {
   return readdirSync('/proc')
