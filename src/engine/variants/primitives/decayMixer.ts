@@ -11,8 +11,8 @@
 import { GraphBuilder } from '../../onnx/builder';
 import type { Feeds, Program } from '../../onnx/graph';
 import { floats } from '../../onnx/tensor';
-import { headOf, rowOf } from './kernelMixer';
-import type { Layer, Mixer, PlanNode } from './mixer';
+import { rowOf } from './kernelMixer';
+import { headOf, type Layer, type Mixer, type PlanNode } from './mixer';
 import { type Cell, pattern, scan } from './scan';
 
 export interface Decay {

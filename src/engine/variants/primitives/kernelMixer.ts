@@ -8,7 +8,7 @@
 import { GraphBuilder } from '../../onnx/builder';
 import type { Feeds, Program, Value } from '../../onnx/graph';
 import { floats, type FloatTensor } from '../../onnx/tensor';
-import { type Block, type Layer, type Mixer, type PlanNode } from './mixer';
+import { type Block, headOf, type Layer, type Mixer, type PlanNode } from './mixer';
 import { type Cell, copyQueries, pattern, scan, type StepTerms } from './scan';
 
 export interface FeatureMap {
@@ -137,12 +137,6 @@ function rowProgram(map: FeatureMap, heads: number, width: number): Program {
 
 function isByHead({ shape }: FloatTensor, heads: number): boolean {
   return shape.length === 3 && shape[0] === heads;
-}
-
-/** One head of `[H, P, D]`, as `[1, P, D]` over the same memory. */
-export function headOf(x: FloatTensor, head: number): FloatTensor {
-  const [, stride, width] = x.shape as [number, number, number];
-  return floats([1, stride, width], x.data.subarray(head * stride * width, (head + 1) * stride * width));
 }
 
 /** One row of `[H, P, D]`, as `[1, 1, D]`. */

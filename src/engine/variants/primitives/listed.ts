@@ -1,6 +1,6 @@
 /** Variants whose every query has a list of keys: softmax over the list, and nothing else is touched. */
 
-import { floats, type FloatTensor } from '../../onnx/tensor';
+import { floats } from '../../onnx/tensor';
 import { blockOutput } from './blockOutput';
 import { listedAttend } from './listedRows';
 import {
@@ -11,6 +11,7 @@ import {
   type PlanNode,
   scaleOf,
   takeRows,
+  headOf,
 } from './mixer';
 import type { BlockRowMixer } from './selection';
 import { runsOf } from './shared';
@@ -64,12 +65,12 @@ export function listedMixer(layer: Layer, options: ListedMixer): BlockRowMixer {
     const streams = all ? groups : 1;
     const perStream = called.length / streams;
     const head = (stream: number, group: number) => called[stream * perStream + group]!;
-    const rows = takeRows(all ? q : one(q, called[0]!), queries);
+    const rows = takeRows(all ? q : headOf(q, called[0]!), queries);
     const result = await listedAttend({
       executor,
       q: floats([streams, perStream, queries.length, width], rows.data),
-      k: all ? k : one(k, groupOf),
-      v: all ? v : one(v, groupOf),
+      k: all ? k : headOf(k, groupOf),
+      v: all ? v : headOf(v, groupOf),
       scale: scaleOf(options.scale, width),
       queries: Float32Array.from(queries),
       list: (stream, group, b) => keys(head(stream, group), queries[b]!),
@@ -111,10 +112,4 @@ export function listedMixer(layer: Layer, options: ListedMixer): BlockRowMixer {
 
     structure: query => options.structure(query),
   };
-}
-
-/** One stream of `x [S, P, D]`, over the same memory. */
-function one(x: FloatTensor, stream: number): FloatTensor {
-  const [, stride, width] = x.shape as [number, number, number];
-  return floats([1, stride, width], x.data.subarray(stream * stride * width, (stream + 1) * stride * width));
 }

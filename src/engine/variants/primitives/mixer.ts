@@ -183,3 +183,9 @@ export function takeRows(x: FloatTensor, indices: ArrayLike<number>): FloatTenso
   }
   return rows;
 }
+
+/** One head of `[H, P, D]`, as `[1, P, D]` over the same memory. */
+export function headOf(x: FloatTensor, head: number): FloatTensor {
+  const [, stride, width] = x.shape as [number, number, number];
+  return floats([1, stride, width], x.data.subarray(head * stride * width, (head + 1) * stride * width));
+}

@@ -7,6 +7,7 @@ import { keyIndex, type Ranges, rangesLength } from './keys';
 import {
   type Block,
   type Definition,
+  headOf,
   type Layer,
   type Mixer,
   type PlanNode,
@@ -188,10 +189,4 @@ export function softmaxMixer(layer: Layer, options: SoftmaxMixer): BlockRowMixer
     },
     structure: query => options.structure(query),
   };
-}
-
-/** One head of `[H, P, D]`, as `[1, P, D]` over the same memory. */
-function headOf(x: FloatTensor, head: number): FloatTensor {
-  const [, stride, width] = x.shape as [number, number, number];
-  return floats([1, stride, width], x.data.subarray(head * stride * width, (head + 1) * stride * width));
 }
