@@ -1,9 +1,10 @@
 /** What each statistic of a row is called, how it is written, and what it means. */
 
-import type { StatName } from '../src/protocol/inspection';
-import { SINK_TOKENS, SPAN_MASS } from '../src/protocol/inspection';
+import type { InspectionSummary, StatName } from '../src/protocol/inspection';
+import { SINK_TOKENS, SPAN_MASS, STAT_NAMES } from '../src/protocol/inspection';
 import { extent } from './draw/pool';
 import { compact, count, nats, share, weight } from './format';
+import type { Model } from './state';
 
 export interface Statistic {
   readonly title: string;
@@ -50,7 +51,25 @@ export const STATISTICS: Readonly<Record<StatName, Statistic>> = {
     exact: weight,
     short: value => (Number.isFinite(value) ? value.toFixed(2) : '–'),
   },
+  error: {
+    title: 'Output error',
+    unit: '',
+    help: "How far the head's output is from that of dense attention on the same q, k and v, as a share of its length.",
+    logarithmic: false,
+    exact: share,
+    short: value => (Number.isFinite(value) ? `${Math.round(value * 100)}%` : '–'),
+  },
 };
+
+/** The statistics that a run has: the error needs dense attention beside the variant. */
+export function statisticsOf(inspection: InspectionSummary | undefined): readonly StatName[] {
+  return STAT_NAMES.filter(name => name !== 'error' || inspection?.schedule.mode === 'shadow');
+}
+
+/** The chosen statistic, or the span where the run does not have it. */
+export function shownStatistic({ choices, state }: Model): StatName {
+  return statisticsOf(state?.inspection).includes(choices.stat) ? choices.stat : 'span';
+}
 
 /** `2.10 nats`, `31.2 %`. */
 export function withUnit(stat: StatName, value: number): string {

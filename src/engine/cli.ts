@@ -3,12 +3,22 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { resolve } from 'node:path';
 
-import { DEVICE_CHOICES, type DeviceChoice, type ParamValue } from '../protocol/inspection';
+import {
+  DEVICE_CHOICES,
+  type DeviceChoice,
+  type LayerVariant,
+  type ParamValue,
+  RUN_MODES,
+  type RunMode,
+  type VariantChoice,
+  type VariantInfo,
+} from '../protocol/inspection';
 import { Problem, sentence } from '../protocol/problem';
 import { checkCase } from './check';
 import { createEngine } from './engine';
 import { checkLine, inspectionReport, variantTable } from './report';
 import { openDevice } from './runtime/device';
+import { NATIVE } from './schedule';
 import { readDocument } from './text/document';
 import { VARIANTS, variantById } from './variants';
 import { parseParam } from './variants/primitives/params';
@@ -16,16 +26,24 @@ import { parseParam } from './variants/primitives/params';
 const BUNDLED_MODEL = resolve(__dirname, '..', 'models', 'lab-base');
 const MOST_TOKENS = 2 ** 21;
 const ID = 'cli';
+/** Slots of a memory that are listed. */
+const SLOTS = 32;
 
 interface InspectOptions {
   readonly model: string;
   readonly variant: string;
   readonly set: readonly string[];
+  readonly ids?: readonly number[];
+  readonly logits?: string;
+  readonly mode: RunMode;
+  readonly layers: string;
+  readonly layerVariant: readonly string[];
   readonly device: DeviceChoice;
   readonly layer?: number;
   readonly head?: number;
   readonly token?: number;
   readonly top: number;
+  readonly memory?: boolean;
   readonly json?: boolean;
 }
 
@@ -40,15 +58,30 @@ function program(): Command {
   command
     .command('inspect')
     .description('run a model over a text file and print a row of attention')
-    .argument('<file>', 'a text file, UTF-8')
+    .argument('[file]', 'a text file, UTF-8')
+    .option('--ids <numbers>', 'token ids in place of a file, as 1,2,3; needs no tokeniser', tokenIds)
     .option('--model <folder>', 'a Hugging Face checkpoint folder', BUNDLED_MODEL)
-    .option('--variant <id>', 'attention variant', 'dense')
+    .option('--variant <id>', 'attention variant', NATIVE.id)
     .option('--set <key=value>', 'a parameter of the variant; may be repeated', append, [])
+    .addOption(
+      new Option('--mode <mode>', 'live: the variant replaces attention; shadow: it is laid beside it')
+        .choices([...RUN_MODES])
+        .default('live'),
+    )
+    .option('--layers <list>', "layers the variant attends in, as '0,2-3'; the others are dense", 'all')
+    .option(
+      '--layer-variant <layers=id[:key=value,…]>',
+      "another variant in some layers, as '0-1=local:window=64'; may be repeated",
+      append,
+      [],
+    )
     .addOption(deviceOption())
     .option('--layer <number>', 'layer of the row (default: the last)', wholeNumber)
     .option('--head <number>', 'head of the row (default: 0)', wholeNumber)
     .option('--token <number>', 'query token of the row (default: the last)', wholeNumber)
     .option('--top <number>', 'how many of the strongest keys to list', wholeNumber, 10)
+    .option('--memory', 'add what the row reads from: slots, or a state over time')
+    .option('--logits <file>', 'write logits [N, vocabulary] (or last hidden states) as safetensors')
     .option('--json', 'print one JSON object')
     .action(inspect);
   command
@@ -63,17 +96,21 @@ function program(): Command {
     .description('list the attention variants and their parameters')
     .option('--json', 'print one JSON array')
     .action((options: { json?: boolean }) => {
-      const infos = VARIANTS.map(({ info }) => info);
+      const infos = [NATIVE, ...VARIANTS.map(({ info }) => info)];
       print(options.json ? JSON.stringify(infos, undefined, 2) : variantTable(infos));
     });
   for (const each of command.commands) each.exitOverride();
   return command;
 }
 
-async function inspect(file: string, options: InspectOptions): Promise<void> {
-  const variant = variantById(options.variant);
-  const params = parseSettings(options.set, variant.info.params);
-  const text = await readDocument(resolve(file));
+async function inspect(file: string | undefined, options: InspectOptions): Promise<void> {
+  const { ids } = options;
+  if ((file === undefined) === (ids === undefined)) {
+    throw new Problem('Expected either a file or --ids with token ids, and not both.');
+  }
+  const info = infoOf(options.variant);
+  const params = parseSettings(options.set, info.params);
+  const text = file === undefined ? ids!.join(' ') : await readDocument(resolve(file));
   const started = performance.now();
   const engine = createEngine({
     started: () => undefined,
@@ -84,7 +121,14 @@ async function inspect(file: string, options: InspectOptions): Promise<void> {
     id: ID,
     text,
     model: resolve(options.model),
-    variant: { id: variant.info.id, params },
+    ...(ids === undefined ? {} : { ids }),
+    ...(options.logits === undefined ? {} : { logits: resolve(options.logits) }),
+    variant: { id: info.id, params },
+    schedule: {
+      mode: options.mode,
+      layers: options.layers,
+      others: options.layerVariant.map(layerVariant),
+    },
     device: options.device,
     maxTokens: MOST_TOKENS,
   });
@@ -94,11 +138,15 @@ async function inspect(file: string, options: InspectOptions): Promise<void> {
     head: options.head ?? 0,
     token: options.token ?? summary.tokens - 1,
   };
-  const [row] = await engine.rows([{ id: ID, ...ref, top: options.top, profile: 0 }]);
+  const [row] = await engine.rows([{ id: ID, ...ref, top: options.top, profile: 0, against: true }]);
+  const memory = options.memory ? await engine.memory({ id: ID, row: ref, limit: SLOTS }) : undefined;
   const table = await engine.tokens(ID);
   const textOf = (token: number) => text.slice(table.starts[token], table.ends[token]);
   showProgress(undefined, '');
-  print(inspectionReport({ summary, seconds, row: row!, textOf }, options.json ?? false));
+  const report = { summary, seconds, row: row!, textOf };
+  print(
+    inspectionReport(options.memory ? { ...report, memory: memory ?? null } : report, options.json ?? false),
+  );
 }
 
 async function check(
@@ -127,6 +175,14 @@ function wholeNumber(text: string): number {
   throw new InvalidArgumentError('Expected a whole number, 0 or more.');
 }
 
+function tokenIds(text: string): readonly number[] {
+  return text.split(',').map(wholeNumber);
+}
+
+function infoOf(variant: string): VariantInfo {
+  return variant === NATIVE.id ? NATIVE : variantById(variant).info;
+}
+
 function parseSettings(
   settings: readonly string[],
   specs: Readonly<Record<string, Parameters<typeof parseParam>[0]>>,
@@ -139,6 +195,17 @@ function parseSettings(
       return [name, parseParam(Object.hasOwn(specs, name) ? specs[name] : undefined, setting.slice(at + 1))];
     }),
   );
+}
+
+/** Reads `0-1=local:window=64,sinks=4`. */
+function layerVariant(words: string): LayerVariant {
+  const [, layers, id, settings] = /^([^=:]+)=([^:=]+)(?::(.*))?$/.exec(words) ?? [];
+  if (layers === undefined || id === undefined) {
+    throw new Problem(`--layer-variant takes layers=variant, such as 0-1=local:window=64; found '${words}'.`);
+  }
+  const info = infoOf(id);
+  const variant: VariantChoice = { id, params: parseSettings(settings?.split(',') ?? [], info.params) };
+  return { layers, variant };
 }
 
 /** A line that rewrites itself, on a terminal only; undefined clears it. */

@@ -1,5 +1,8 @@
 /** The engine's answers to the calls of `EngineApi`. */
 
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
 import type { EngineApi, EngineEvents, EngineInfo, InspectRequest } from '../protocol/engine';
 import type { DeviceChoice } from '../protocol/inspection';
 import { Problem } from '../protocol/problem';
@@ -8,12 +11,17 @@ import { prepare, run } from './inspect';
 import { describeCheckpoint } from './model/checkpoint';
 import { openDevice, type OpenDevice } from './runtime/device';
 import { runtimeVersion } from './runtime/executor';
+import { NATIVE } from './schedule';
+import { type SpillOptions, TensorStore } from './tensorStore';
 import { VARIANTS } from './variants';
 
 /** Progress is told at most so often. */
 const PROGRESS_EVERY_MS = 50;
 
-export function createEngine(events: EngineEvents): EngineApi {
+/** Layers of an inspection that stay in memory; more go to a file. */
+const DEFAULT_SPILL: SpillOptions = { directory: join(tmpdir(), 'longsight'), budget: 2 ** 30 };
+
+export function createEngine(events: EngineEvents, spill: Partial<SpillOptions> = {}): EngineApi {
   const finished = new Map<string, Inspection>();
   const running = new Map<string, { inspection: Inspection | undefined; cancelled: boolean }>();
   const devices = new Map<DeviceChoice, Promise<OpenDevice>>();
@@ -42,37 +50,48 @@ export function createEngine(events: EngineEvents): EngineApi {
       cancelled: false,
     };
     running.set(id, job);
+    const store = new TensorStore({ ...DEFAULT_SPILL, ...spill });
+    let done = false;
     try {
       const open = await device(request.device);
       if (open.info.fallback !== undefined) events.log('warn', open.info.fallback);
       // Weights of one model at a time.
       if (weightsOf !== undefined && weightsOf !== request.model) await open.executor.release();
       weightsOf = request.model;
-      const prepared = await prepare(request, open);
+      const prepared = await prepare(request, open, store);
       job.inspection = prepared;
       events.started(prepared.summary());
       let told = 0;
-      await run(prepared, open, {
+      const earlier = request.basis === undefined ? undefined : finished.get(request.basis);
+      const hooks = {
         cancelled: () => job.cancelled,
-        progress(fraction, phase) {
+        progress(fraction: number, phase: string) {
           const now = performance.now();
           if (now - told < PROGRESS_EVERY_MS && fraction < 1) return;
           told = now;
           events.progress({ id, fraction, phase });
         },
-      });
+      };
+      await run(prepared, open, hooks, earlier);
+      await finished.get(id)?.subject.store.close();
       finished.set(id, prepared);
+      done = true;
       return prepared.summary();
     } catch (error) {
       throw explained(error);
     } finally {
       if (running.get(id) === job) running.delete(id);
+      if (!done) await store.close();
     }
   }
 
   return {
     async info(): Promise<EngineInfo> {
-      return { pid: process.pid, runtime: runtimeVersion(), variants: VARIANTS.map(({ info }) => info) };
+      return {
+        pid: process.pid,
+        runtime: runtimeVersion(),
+        variants: [NATIVE, ...VARIANTS.map(({ info }) => info)],
+      };
     },
     describeModel: directory => describeCheckpoint(directory),
     openDevice: async choice => (await device(choice)).info,
@@ -85,9 +104,10 @@ export function createEngine(events: EngineEvents): EngineApi {
     async close(id) {
       const job = running.get(id);
       if (job !== undefined) job.cancelled = true;
+      await finished.get(id)?.subject.store.close();
       finished.delete(id);
     },
-    tokens: async id => inspection(id).subject.table,
+    tokens: async id => inspection(id).subject.source.table,
     losses: async id => inspection(id).losses,
     overview: async id => inspection(id).overview(),
     stats: async (id, head) => inspection(id).stats(head),
@@ -98,6 +118,7 @@ export function createEngine(events: EngineEvents): EngineApi {
     },
     tokenDetail: async (id, token) => inspection(id).tokenDetail(token),
     structure: async ({ id, row, limit }) => inspection(id).structure(row, limit),
+    memory: async ({ id, row, limit }) => inspection(id).memory(row, limit),
   };
 }
 

@@ -5,21 +5,21 @@
  */
 
 import type { InspectRequest } from '../protocol/engine';
-import { STAT_NAMES } from '../protocol/inspection';
-import { Problem } from '../protocol/problem';
-import { Inspection, type LayerState } from './inspection';
+import { attendLayer, BLOCK, sampleStats } from './attention';
+import { Inspection, type LayerState, ownMixer } from './inspection';
 import { openCheckpoint } from './model/checkpoint';
 import { decoder as decoderOf } from './model/decoder';
-import { embed } from './model/embedding';
 import { PREDICTIONS } from './model/layers';
 import { rotaryTables } from './model/rope';
+import { openRowWriter } from './model/writeRows';
+import type { Program } from './onnx/graph';
 import { floats, integers } from './onnx/tensor';
 import type { OpenDevice } from './runtime/device';
-import { checkDocument } from './text/document';
-import { openTokenizer } from './text/tokenizer';
-import { variantById } from './variants';
-import { type Block, type Mixer, paddedLength } from './variants/primitives/mixer';
-import { resolveParams } from './variants/primitives/params';
+import { chosenVariant, nativeAttention, scheduleLayers, standIns } from './schedule';
+import { copyLayer, copyScores, keptTokens } from './reuse';
+import { readSource } from './source';
+import type { TensorStore } from './tensorStore';
+import { type Block, paddedLength } from './variants/primitives/mixer';
 import { Workload } from './workload';
 
 export interface Hooks {
@@ -28,60 +28,70 @@ export interface Hooks {
   cancelled(): boolean;
 }
 
-/** Tokens of a block outside attention. */
-const BLOCK = 256;
 /** Logits in memory at once. */
 const MOST_LOGITS = 2 ** 24;
-/** Attention scores in memory at once: a block's queries times its keys times the heads. */
-const MOST_SCORES = 2 ** 22;
 
 /** Everything up to the first multiplication. @throws Problem for input that cannot be inspected. */
-export async function prepare(request: InspectRequest, device: OpenDevice): Promise<Inspection> {
-  checkDocument(request.text);
-  const variant = variantById(request.variant.id);
-  resolveParams(variant.info.id, variant.info.params, request.variant.params);
+export async function prepare(
+  request: InspectRequest,
+  device: OpenDevice,
+  store: TensorStore,
+): Promise<Inspection> {
   const checkpoint = await openCheckpoint(request.model);
-  const tokenizer = await openTokenizer(checkpoint.directory, checkpoint.config.vocabSize);
-  const table = tokenizer.encode(request.text);
-  if (table.ids.length === 0) throw new Problem('The tokeniser makes no token of this document.');
-  if (table.ids.length > request.maxTokens) {
-    throw new Problem(
-      `The document has ${table.ids.length} tokens, more than the limit of ${request.maxTokens}. ` +
-        'Inspect a selection, or raise the limit (longsight.maxTokens).',
-    );
-  }
+  const decoder = decoderOf(checkpoint);
+  const { layers: count, vocabulary, context } = decoder.info;
+  const own = Array.from({ length: count }, (_, layer) => nativeAttention(decoder.attention(layer)));
+  const layers = scheduleLayers(request, own);
+  const source = await readSource(request, checkpoint.directory, vocabulary);
   const inspection = new Inspection({
     id: request.id,
-    text: request.text,
-    table,
-    tokenizer,
-    decoder: decoderOf(checkpoint),
-    variant,
-    choice: request.variant,
+    source,
+    decoder,
+    stamp: checkpoint.stamp,
+    choice: chosenVariant(request.variant, own),
+    schedule: request.schedule,
+    layers,
+    own,
     device: device.info,
+    logits: request.logits,
+    store,
   });
-  const { context } = checkpoint.info;
-  if (table.ids.length > context) {
-    inspection.notes.push(`The document is longer than the model's context of ${context} tokens.`);
+  if (inspection.tokens > context) {
+    inspection.note([`The document is longer than the model's context of ${context} tokens.`]);
   }
+  if (decoder.score === undefined)
+    inspection.note(['The model does not predict the next token: it has no loss.']);
   return inspection;
 }
 
-/** @throws Cancelled soon after `hooks.cancelled()` turns true. */
-export async function run(inspection: Inspection, { executor }: OpenDevice, hooks: Hooks): Promise<void> {
+/**
+ * @param earlier an inspection whose leading tokens are taken over where they are the same.
+ * @throws Cancelled soon after `hooks.cancelled()` turns true.
+ */
+export async function run(
+  inspection: Inspection,
+  { executor }: OpenDevice,
+  hooks: Hooks,
+  earlier?: Inspection,
+): Promise<void> {
   const { tokens, subject } = inspection;
   const { decoder } = subject;
   const { info, hidden: width } = decoder;
-  const workload = new Workload(tokens, decoder, hooks);
-  const hidden = await embed(decoder.embedding, subject.table.ids);
+  const kept = keptTokens(inspection, earlier);
+  inspection.kept = kept;
+  const workload = new Workload({ start: kept, end: tokens }, decoder, hooks);
+  const { table } = subject.source;
+  const hidden = await decoder.embed(table.ids, executor);
+  const headLength = Math.max(1, Math.min(BLOCK, Math.floor(MOST_LOGITS / info.vocabulary)));
   const block = ({ start, end }: Block) =>
     floats([end - start, width], hidden.subarray(start * width, end * width));
 
   async function project(index: number): Promise<LayerState> {
     const state = layerState(inspection, executor, index);
     const { q, k, v } = state.layer;
-    const rotary = decoder.rotary(tokens);
-    for (const span of blocks(tokens, BLOCK)) {
+    if (kept > 0) copyLayer(state, earlier!.layers[index]!, kept);
+    const rotary = decoder.rotary(tokens, index);
+    for (const span of blocks(kept, tokens, BLOCK)) {
       const feeds = { hidden: block(span), ...rotaryTables(rotary, span.start, span.end) };
       const parts = await executor.run(decoder.project(index), feeds);
       keep(q, parts['q']!.data as Float32Array, span);
@@ -92,37 +102,15 @@ export async function run(inspection: Inspection, { executor }: OpenDevice, hook
     return state;
   }
 
-  async function attend(index: number, state: LayerState, mixer: Mixer): Promise<void> {
-    for (let start = 0; start < tokens;) {
-      const span = { start, end: Math.min(tokens, start + blockLength(mixer, start, tokens, info.heads)) };
-      const { y, stats } = await mixer.attend(span);
-      const length = span.end - span.start;
-      for (const name of stats === undefined ? [] : STAT_NAMES) {
-        for (let head = 0; head < info.heads; head++) {
-          state.stats[name].set(
-            stats![name].subarray(head * length, (head + 1) * length),
-            head * tokens + start,
-          );
-        }
-      }
-      const feeds = { hidden: block(span), y: floats([info.heads, length, info.headWidth], y) };
-      const { next } = await executor.run(decoder.finish(index), feeds);
-      hidden.set(next!.data as Float32Array, start * width);
-      await workload.attended(span, index, mixer);
-      start = span.end;
-    }
-  }
-
-  async function score(): Promise<void> {
-    const length = Math.max(1, Math.min(BLOCK, Math.floor(MOST_LOGITS / info.vocabulary)));
-    for (const span of blocks(tokens, length)) {
-      const { ids } = subject.table;
+  async function score(program: Program): Promise<void> {
+    if (earlier !== undefined) copyScores(inspection, earlier, kept, PREDICTIONS);
+    for (const span of blocks(kept, tokens, headLength)) {
       const targets = Int32Array.from(
         { length: span.end - span.start },
-        (_, b) => ids[span.start + b + 1] ?? 0,
+        (_, b) => table.ids[span.start + b + 1] ?? 0,
       );
       const feeds = { hidden: block(span), targets: integers([targets.length, 1], targets) };
-      const results = await executor.run(decoder.score, feeds);
+      const results = await executor.run(program, feeds);
       const losses = results['loss']!.data as Float32Array;
       const kept = losses.subarray(0, Math.min(losses.length, tokens - 1 - span.start));
       inspection.losses.set(kept, span.start + 1);
@@ -136,15 +124,42 @@ export async function run(inspection: Inspection, { executor }: OpenDevice, hook
     }
   }
 
+  async function writeLast(path: string): Promise<void> {
+    const { program, output } = decoder.last;
+    const writer = await openRowWriter(path, output, [tokens, output === 'logits' ? info.vocabulary : width]);
+    try {
+      for (const span of blocks(0, tokens, headLength)) {
+        const { last } = await executor.run(program, { hidden: block(span) });
+        await writer.write(last!.data as Float32Array);
+        await workload.pause();
+      }
+    } finally {
+      await writer.close();
+    }
+  }
+
   for (let index = 0; index < info.layers; index++) {
     const state = await project(index);
-    const mixer = await subject.variant.open(state.layer, subject.choice.params);
+    const mixer = await state.attention.variant.open(state.layer, state.attention.choice.params);
+    const own = subject.schedule.mode === 'shadow' ? await ownMixer(state, mixer) : undefined;
     state.mixer = mixer;
     inspection.layers.push(state);
-    workload.planned(mixer);
-    await attend(index, state, mixer);
+    inspection.note(standIns(state.attention.variant.info, state.layer.tensors));
+    const mixers = own === undefined || own === mixer ? [mixer] : [mixer, own];
+    workload.planned(mixers);
+    await attendLayer(state, { mixer, own, from: kept }, async (span, y) => {
+      const length = span.end - span.start;
+      const feeds = { hidden: block(span), y: floats([info.heads, length, info.headWidth], y) };
+      const { next } = await executor.run(decoder.finish(index), feeds);
+      hidden.set(next!.data as Float32Array, span.start * width);
+      await workload.attended(span, index, mixers);
+    });
+    const sampled = await sampleStats(state, mixer, () => workload.pause());
+    if (sampled > 0 && sampled < tokens) inspection.note([sampledNote(state, sampled)]);
+    await subject.store.settle();
   }
-  await score();
+  if (decoder.score !== undefined) await score(decoder.score);
+  if (subject.logits !== undefined) await writeLast(subject.logits);
   inspection.finish();
 }
 
@@ -159,14 +174,17 @@ function layerState(inspection: Inspection, executor: OpenDevice['executor'], in
       executor,
       index,
       count: layers,
-      q: floats([heads, padded, headWidth]),
-      k: floats([keyValueHeads, padded, headWidth]),
-      v: floats([keyValueHeads, padded, headWidth]),
+      q: subject.store.tensor([heads, padded, headWidth]),
+      k: subject.store.tensor([keyValueHeads, padded, headWidth]),
+      v: subject.store.tensor([keyValueHeads, padded, headWidth]),
       units: unit => inspection.units(unit),
       tensors: {},
     },
+    attention: inspection.subject.layers[index]!,
+    own: inspection.subject.own[index]!,
     mixer: undefined,
-    stats: { entropy: unknown(), span: unknown(), sink: unknown(), peak: unknown() },
+    ownMixer: undefined,
+    stats: { entropy: unknown(), span: unknown(), sink: unknown(), peak: unknown(), error: unknown() },
   };
 }
 
@@ -192,15 +210,10 @@ function keepPredictions(inspection: Inspection, span: Block, ids: BigInt64Array
   });
 }
 
-function* blocks(tokens: number, length: number): Generator<Block> {
-  for (let start = 0; start < tokens; start += length) yield { start, end: Math.min(tokens, start + length) };
+function* blocks(from: number, to: number, length: number): Generator<Block> {
+  for (let start = from; start < to; start += length) yield { start, end: Math.min(to, start + length) };
 }
 
-/** As many queries as keep the block's scores within bounds, from 16 to `BLOCK`. */
-function blockLength(mixer: Mixer, start: number, tokens: number, heads: number): number {
-  const last = Math.min(tokens, start + BLOCK);
-  const keys = mixer.cost({ start, end: last }) / (last - start);
-  let length = BLOCK;
-  while (length > 16 && length * keys * heads > MOST_SCORES) length /= 2;
-  return length;
+function sampledNote({ attention }: LayerState, count: number): string {
+  return `${attention.variant.info.title} forms no rows while it runs: its statistics are those of ${count} evenly spaced tokens a head. Rows asked for are exact.`;
 }

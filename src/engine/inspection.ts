@@ -11,38 +11,55 @@ import {
   type Structure,
   type TokenDetail,
   type TokenStats,
-  type TokenTable,
   type VariantChoice,
   type DeviceInfo,
+  type Schedule,
 } from '../protocol/inspection';
 import type { RowRequest } from '../protocol/engine';
+import type { Memory } from '../protocol/memory';
 import { Problem } from '../protocol/problem';
+import { againstDense } from './analysis/against';
+import { describeMemory } from './analysis/memory';
 import { describeRow } from './analysis/row';
 import { describeStructure, pathOf, textNodes } from './analysis/structure';
 import type { Decoder } from './model/decoder';
 import { PREDICTIONS } from './model/layers';
-import type { TextTokenizer } from './text/tokenizer';
+import { type LayerAttention, sameAttention } from './schedule';
+import type { Source } from './source';
+import type { TensorStore } from './tensorStore';
 import { unitsOf } from './text/units';
-import type { Layer, Mixer, PlanNode, TextUnit, Variant } from './variants/primitives/mixer';
+import type { Layer, Mixer, PlanNode, TextUnit } from './variants/primitives/mixer';
 
 /** What is kept of one layer. */
 export interface LayerState {
   readonly layer: Layer;
+  readonly attention: LayerAttention;
+  /** The layer's attention as the model was made: what `attention` is held against. */
+  readonly own: LayerAttention;
   /** Undefined until the layer's keys are complete and its plan is made. */
   mixer: Mixer | undefined;
+  /** Of `own`; undefined until it is needed. */
+  ownMixer: Mixer | undefined;
   /** Each `[H * N]`, token fastest; NaN where not yet computed. */
   readonly stats: Readonly<Record<StatName, Float32Array>>;
 }
 
 interface Subject {
   readonly id: string;
-  readonly text: string;
-  readonly table: TokenTable;
-  readonly tokenizer: TextTokenizer;
+  readonly source: Source;
   readonly decoder: Decoder;
-  readonly variant: Variant;
+  /** Changes when the checkpoint's files do. */
+  readonly stamp: string;
   readonly choice: VariantChoice;
+  readonly schedule: Schedule;
+  /** `[L]` */
+  readonly layers: readonly LayerAttention[];
+  /** `[L]`: the model's own attention. */
+  readonly own: readonly LayerAttention[];
   readonly device: DeviceInfo;
+  readonly store: TensorStore;
+  /** Where the last stage's output is written. */
+  readonly logits: string | undefined;
 }
 
 export class Inspection {
@@ -56,6 +73,8 @@ export class Inspection {
   readonly predictions: Int32Array;
   readonly logProbabilities: Float32Array;
   readonly notes: string[] = [];
+  /** Leading tokens whose numbers were taken over from an earlier inspection. */
+  kept = 0;
   readonly #started = performance.now();
   #seconds: number | undefined;
   readonly #units = new Map<TextUnit, Int32Array>();
@@ -63,7 +82,7 @@ export class Inspection {
 
   constructor(subject: Subject) {
     this.subject = subject;
-    this.tokens = subject.table.ids.length;
+    this.tokens = subject.source.table.ids.length;
     this.losses = new Float32Array(this.tokens).fill(NaN);
     this.predictions = new Int32Array(this.tokens * PREDICTIONS);
     this.logProbabilities = new Float32Array(this.tokens * PREDICTIONS);
@@ -73,19 +92,27 @@ export class Inspection {
     return this.subject.decoder.info.heads;
   }
 
+  /** Adds sentences for the reader, each once. */
+  note(sentences: readonly string[]): void {
+    for (const sentence of sentences) if (!this.notes.includes(sentence)) this.notes.push(sentence);
+  }
+
   /** Stops the clock. */
   finish(): void {
     this.#seconds = (performance.now() - this.#started) / 1000;
   }
 
   summary(): InspectionSummary {
-    const { id, decoder, choice, device } = this.subject;
+    const { id, decoder, choice, schedule, layers, device } = this.subject;
     return {
       id,
       model: decoder.info,
       variant: choice,
+      schedule,
+      layerVariants: layers.map(layer => layer.choice),
       device,
       tokens: this.tokens,
+      kept: this.kept,
       layers: decoder.info.layers,
       heads: this.heads,
       loss: this.#seconds === undefined ? undefined : meanLoss(this.losses),
@@ -96,7 +123,7 @@ export class Inspection {
 
   units(unit: TextUnit): Int32Array {
     let labels = this.#units.get(unit);
-    labels ??= unitsOf(this.subject.text, this.subject.table, unit);
+    labels ??= unitsOf(this.subject.source.text, this.subject.source.table, unit);
     this.#units.set(unit, labels);
     return labels;
   }
@@ -107,7 +134,7 @@ export class Inspection {
     const of = (name: StatName) =>
       stats?.[name].slice(head * this.tokens, (head + 1) * this.tokens) ??
       new Float32Array(this.tokens).fill(NaN);
-    return { entropy: of('entropy'), span: of('span'), sink: of('sink'), peak: of('peak') };
+    return Object.fromEntries(STAT_NAMES.map(name => [name, of(name)])) as unknown as TokenStats;
   }
 
   overview(): Overview {
@@ -126,17 +153,27 @@ export class Inspection {
     return { layers, heads: this.heads, stats };
   }
 
-  async row({ layer, head, token, top, profile }: Omit<RowRequest, 'id'>): Promise<Row> {
-    const row = await this.#mixer({ layer, head, token }).row(head, token);
-    const { distribution } = this.subject.variant;
-    return describeRow(row, { layer, head, token, tokens: this.tokens, top, profile, distribution });
+  async row({ layer, head, token, top, profile, against }: Omit<RowRequest, 'id'>): Promise<Row> {
+    const mixer = this.#mixer({ layer, head, token });
+    const row = await mixer.row(head, token);
+    const state = this.layers[layer]!;
+    const { distribution } = state.attention.variant;
+    const options = { layer, head, token, tokens: this.tokens };
+    const described = describeRow(row, { ...options, top, profile, distribution });
+    const own = against ? await ownMixer(state, mixer) : mixer;
+    if (own === mixer) return described;
+    const dense = await own.row(head, token);
+    const beside = describeRow(dense, { ...options, top: 0, profile: 0, distribution: true });
+    const { v } = state.layer;
+    const group = Math.floor((head * v.shape[0]!) / this.heads);
+    return { ...described, against: againstDense({ row, dense }, beside, v, group, mixer.memory ?? 0) };
   }
 
   async structure(ref: RowRef | undefined, limit: number): Promise<Structure> {
     const mixer = ref && this.#mixer(ref);
     const row = ref && mixer && { ...(await mixer.row(ref.head, ref.token)), token: ref.token };
     const planned = (mixer ?? this.layers[0]?.mixer)?.structure(ref?.token) ?? [];
-    const { title } = this.subject.variant.info;
+    const { title } = (this.subject.layers[ref?.layer ?? 0] ?? this.subject.layers[0]!).variant.info;
     return planned.length > 0
       ? describeStructure(planned, { title: `Plan of ${title}`, tokens: this.tokens, row, limit })
       : describeStructure(this.#text(), {
@@ -147,9 +184,16 @@ export class Inspection {
         });
   }
 
+  /** Undefined where the layer's variant has no memory but the keys themselves. */
+  async memory(ref: RowRef, limit: number): Promise<Memory | undefined> {
+    const mixer = this.#mixer(ref);
+    const title = `Memory of ${this.layers[ref.layer]!.attention.variant.info.title}`;
+    return describeMemory(mixer, { ref, title, tokens: this.tokens, limit });
+  }
+
   tokenDetail(token: number): TokenDetail {
     this.#checkToken(token);
-    const { table, text, tokenizer } = this.subject;
+    const { table, text, pieces } = this.subject.source;
     const id = table.ids[token]!;
     const loss = this.losses[token]!;
     const expected = token === 0 || Number.isNaN(loss) ? 0 : PREDICTIONS;
@@ -158,14 +202,14 @@ export class Inspection {
       token,
       id,
       text: text.slice(table.starts[token], table.ends[token]),
-      piece: tokenizer.piece(id),
+      piece: pieces.piece(id),
       loss: Number.isNaN(loss) ? undefined : loss,
       predictions: Array.from({ length: expected }, (_, rank) => {
         const at = (token - 1) * PREDICTIONS + rank;
         const prediction = this.predictions[at]!;
         return {
           id: prediction,
-          text: tokenizer.text(prediction),
+          text: pieces.text(prediction),
           logProbability: this.logProbabilities[at]!,
         };
       }),
@@ -199,6 +243,14 @@ export class Inspection {
     if (isIndex(token, this.tokens)) return;
     throw new Problem(`The document has tokens 0 to ${this.tokens - 1}, not ${token}.`);
   }
+}
+
+/** The mixer of the layer's own attention, which may be the variant's. */
+export async function ownMixer(state: LayerState, mixer: Mixer): Promise<Mixer> {
+  const { own, attention, layer } = state;
+  if (sameAttention(own, attention)) return mixer;
+  state.ownMixer ??= await own.variant.open(layer, own.choice.params);
+  return state.ownMixer;
 }
 
 function isIndex(value: number, length: number): boolean {

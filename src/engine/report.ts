@@ -1,30 +1,46 @@
 /** What the command line prints. */
 
-import type { InspectionSummary, ParamSpec, Row, VariantInfo } from '../protocol/inspection';
+import type {
+  AgainstDense,
+  InspectionSummary,
+  ParamSpec,
+  Row,
+  VariantChoice,
+  VariantInfo,
+} from '../protocol/inspection';
+import type { Memory } from '../protocol/memory';
 import type { CheckResult } from './check';
+import { memoryJson, memoryText } from './memoryReport';
 
 interface Report {
   readonly summary: InspectionSummary;
   readonly seconds: number;
   readonly row: Row;
+  /** What the row reads from, where it was asked for; null where there is none. */
+  readonly memory?: Memory | null;
   textOf(token: number): string;
 }
+
+const NO_MEMORY = 'This variant has no memory but the keys themselves.';
 
 export function inspectionReport(report: Report, json: boolean): string {
   return json ? JSON.stringify(inspectionJson(report), undefined, 2) : inspectionText(report);
 }
 
-function inspectionJson({ summary, seconds, row, textOf }: Report) {
+function inspectionJson({ summary, seconds, row, memory, textOf }: Report) {
   const { layer, head, token, entropy, span, mass } = row;
   return {
     model: summary.model.name,
     variant: summary.variant.id,
+    mode: summary.schedule.mode,
+    layerVariants: summary.layerVariants,
     device: summary.device.name,
     tokens: summary.tokens,
     layers: summary.layers,
     heads: summary.heads,
     loss: summary.loss ?? null,
     seconds,
+    notes: summary.notes,
     row: {
       layer,
       head,
@@ -34,12 +50,15 @@ function inspectionJson({ summary, seconds, row, textOf }: Report) {
       entropy,
       span,
       mass,
+      distribution: row.distribution,
+      against: row.against ?? null,
       keys: row.keys.map(({ index, weight }) => ({ index, weight, text: textOf(index) })),
     },
+    ...(memory === undefined ? {} : { memory: memory === null ? null : memoryJson(memory, textOf) }),
   };
 }
 
-function inspectionText({ summary, seconds, row, textOf }: Report): string {
+function inspectionText({ summary, seconds, row, memory, textOf }: Report): string {
   const { model, variant, device } = summary;
   const loss =
     summary.loss === undefined ? 'no next-token loss' : `loss ${summary.loss.toFixed(3)} nats a token`;
@@ -48,16 +67,18 @@ function inspectionText({ summary, seconds, row, textOf }: Report): string {
     return `${String(index).padStart(8)}${distance}${weight.toFixed(4).padStart(10)}  ${visible(textOf(index))}`;
   });
   return [
-    `${model.name}  ${variant.id}${showParams(variant.params)}  on ${device.name}`,
+    `${model.name}  ${showChoice(variant)}${showSchedule(summary)}  on ${device.name}`,
     `${summary.tokens} tokens, ${summary.layers} layers x ${summary.heads} heads, ${loss}, ${seconds.toFixed(1)} s`,
     ...summary.notes,
     '',
     `Layer ${row.layer}, head ${row.head}, token ${row.token} ${visible(textOf(row.token))}`,
-    `entropy ${row.entropy.toFixed(3)} nats, span ${row.span} tokens, sink ${row.sink.toFixed(3)}, ` +
+    `${showChoice(summary.layerVariants[row.layer]!)}: entropy ${row.entropy.toFixed(3)} nats, span ${row.span} tokens, sink ${row.sink.toFixed(3)}, ` +
       `${row.admitted} keys admitted, ${(100 * row.mass).toFixed(1)} % of the mass listed`,
+    ...(row.against === undefined ? [] : [showAgainst(row.against)]),
     '',
     `${'key'.padStart(8)}${'distance'.padStart(10)}${'weight'.padStart(10)}  text`,
     ...keys,
+    ...(memory === undefined ? [] : ['', memory === null ? NO_MEMORY : memoryText(memory, textOf)]),
   ].join('\n');
 }
 
@@ -95,9 +116,19 @@ function showSpec(spec: ParamSpec): string {
   }
 }
 
-function showParams(params: Readonly<Record<string, unknown>>): string {
+function showChoice({ id, params }: VariantChoice): string {
   const shown = Object.entries(params).map(([name, value]) => `${name}=${String(value)}`);
-  return shown.length === 0 ? '' : ` (${shown.join(', ')})`;
+  return shown.length === 0 ? id : `${id} (${shown.join(', ')})`;
+}
+
+function showSchedule({ schedule }: InspectionSummary): string {
+  const where = schedule.layers === 'all' ? '' : `, in layers ${schedule.layers}`;
+  const others = schedule.others.map(({ layers, variant }) => `, ${showChoice(variant)} in ${layers}`);
+  return [where, ...others, schedule.mode === 'shadow' ? ', in shadow' : ''].join('');
+}
+
+function showAgainst({ recall, error, span }: AgainstDense): string {
+  return `against dense: recall ${recall.toFixed(3)}, output error ${error.toFixed(3)}, dense span ${span} tokens`;
 }
 
 /** A token's text on one line, white space made visible. */

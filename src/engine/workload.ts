@@ -17,26 +17,28 @@ const SAMPLE = 256;
 const OVERHEAD = 16;
 
 export class Workload {
-  readonly #tokens: number;
+  readonly #span: Block;
   readonly #decoder: Decoder;
   readonly #listener: Listener;
   #attention: number;
   #done = 0;
   #fraction = 0;
 
-  constructor(tokens: number, decoder: Decoder, listener: Listener) {
-    this.#tokens = tokens;
+  /** @param span the tokens to compute. */
+  constructor(span: Block, decoder: Decoder, listener: Listener) {
+    this.#span = span;
     this.#decoder = decoder;
     this.#listener = listener;
     // Until the first plan is known, as if every pair were attended.
-    this.#attention = this.#pairCost * tokens * tokens;
+    this.#attention = this.#pairCost * span.end * this.#tokens;
   }
 
   /** A layer's plan is known; the others are taken to cost the same. */
-  planned(mixer: Mixer): void {
+  planned(mixers: readonly Mixer[]): void {
     let pairs = 0;
-    for (let start = 0; start < this.#tokens; start += SAMPLE) {
-      pairs += mixer.cost({ start, end: Math.min(this.#tokens, start + SAMPLE) });
+    const { start: first, end: last } = this.#span;
+    for (let start = first; start < last; start += SAMPLE) {
+      pairs += pairsOf(mixers, { start, end: Math.min(last, start + SAMPLE) });
     }
     this.#attention = pairs * this.#pairCost;
   }
@@ -46,13 +48,23 @@ export class Workload {
     return this.#step((end - start) * this.#decoder.layerCost * share, this.#layerPhase(layer));
   }
 
-  attended(block: Block, layer: number, mixer: Mixer): Promise<void> {
+  attended(block: Block, layer: number, mixers: readonly Mixer[]): Promise<void> {
     const linear = (block.end - block.start) * this.#decoder.layerCost * 0.7;
-    return this.#step(linear + mixer.cost(block) * this.#pairCost, this.#layerPhase(layer));
+    return this.#step(linear + pairsOf(mixers, block) * this.#pairCost, this.#layerPhase(layer));
+  }
+
+  /** Lets requests in where no work is counted. @throws Cancelled */
+  async pause(): Promise<void> {
+    await setImmediate();
+    if (this.#listener.cancelled()) throw new Cancelled();
   }
 
   scored({ start, end }: Block): Promise<void> {
     return this.#step((end - start) * this.#headCost, 'Next-token loss');
+  }
+
+  get #tokens(): number {
+    return this.#span.end - this.#span.start;
   }
 
   get #pairCost(): number {
@@ -74,8 +86,10 @@ export class Workload {
     const total = info.layers * (this.#attention + this.#tokens * layerCost) + this.#tokens * this.#headCost;
     this.#fraction = Math.max(this.#fraction, Math.min(1, this.#done / total));
     this.#listener.progress(this.#fraction, phase);
-    // Lets requests in, a cancellation among them.
-    await setImmediate();
-    if (this.#listener.cancelled()) throw new Cancelled();
+    await this.pause();
   }
+}
+
+function pairsOf(mixers: readonly Mixer[], block: Block): number {
+  return mixers.reduce((sum, mixer) => sum + mixer.cost(block), 0);
 }

@@ -6,12 +6,13 @@
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import * as vscode from 'vscode';
-import type { VariantChoice } from '../protocol/inspection';
+import type { Schedule, VariantChoice } from '../protocol/inspection';
 import type { SettingsStore } from './settings';
 import { Signal, type Subscription } from './signal';
 
 const MODEL = 'model';
 const VARIANT = 'variant';
+const SCHEDULE = 'schedule';
 const RECENT = 'recentModels';
 const RECENT_LIMIT = 8;
 
@@ -32,6 +33,9 @@ export class Choices {
       if (changed('variant') || changed('variantParameters')) {
         void this.context.workspaceState.update(VARIANT, undefined);
       }
+      if (['mode', 'layers', 'layerVariants'].some(changed)) {
+        void this.context.workspaceState.update(SCHEDULE, undefined);
+      }
       this.changed.emit();
     });
   }
@@ -50,6 +54,10 @@ export class Choices {
     return this.context.workspaceState.get<VariantChoice>(VARIANT) ?? this.settings.values.variant;
   }
 
+  get schedule(): Schedule {
+    return this.context.workspaceState.get<Schedule>(SCHEDULE) ?? this.settings.values.schedule;
+  }
+
   /** Folders opened before, latest first; without the bundled one. */
   get recentModels(): readonly string[] {
     return this.context.globalState.get<readonly string[]>(RECENT) ?? [];
@@ -66,6 +74,11 @@ export class Choices {
 
   async setVariant(choice: VariantChoice): Promise<void> {
     await this.context.workspaceState.update(VARIANT, choice);
+    this.changed.emit();
+  }
+
+  async setSchedule(schedule: Schedule): Promise<void> {
+    await this.context.workspaceState.update(SCHEDULE, schedule);
     this.changed.emit();
   }
 

@@ -6,7 +6,7 @@ import type { Comparisons } from './compare';
 import type { Inspection } from './inspection';
 import { notify, Remediable } from './notifications';
 import type { Panel } from './panel';
-import { pickAction, pickHead, pickModel, pickVariant } from './pickers';
+import { pickAction, pickHead, pickModel, pickSchedule, pickVariant } from './pickers';
 import { quickActions } from './quickActions';
 import { openDocument, revealToken } from './ranges';
 import type { RunParts, Runs } from './runs';
@@ -29,6 +29,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   inspectAgain,
   chooseModel,
   chooseVariant,
+  chooseSchedule,
   chooseLayerAndHead,
   nextLayer: app => step(app, 'layer', 1),
   previousLayer: app => step(app, 'layer', -1),
@@ -124,6 +125,13 @@ async function chooseVariant(app: App): Promise<void> {
   const choice = await pickVariant(await app.runs.loadVariants(), app.choices.variant);
   if (choice === undefined) return;
   await app.choices.setVariant(choice);
+  await refresh(app);
+}
+
+async function chooseSchedule(app: App): Promise<void> {
+  const schedule = await pickSchedule(app.choices.schedule);
+  if (schedule === undefined) return;
+  await app.choices.setSchedule(schedule);
   await refresh(app);
 }
 

@@ -2,7 +2,7 @@
 
 import type { InspectionSummary, Row } from '../protocol/inspection';
 import { code, codeCell, count, figure, percent, plain, shorten } from './markdown';
-import { describeChoice } from './parameters';
+import { describeChoice, describeSchedule } from './parameters';
 
 export interface CompareContent {
   readonly name: string;
@@ -28,7 +28,7 @@ export function compareTable({ name, summary, token, rows, textOf }: CompareCont
   return [
     `# Token ${count(token)} in every head`,
     '',
-    `${code(shorten(textOf(token), 48))} in ${plain(name)}: ${plain(summary.model.name)}, ${plain(describeChoice(summary.variant))}, ${summary.layers} layers of ${summary.heads} heads. Span: tokens back that hold 90 % of the mass. Entropy in nats. Sink: mass on the first tokens.`,
+    `${code(shorten(textOf(token), 48))} in ${plain(name)}: ${plain(summary.model.name)}, ${plain(describeChoice(summary.variant) + describeSchedule(summary.schedule))}, ${summary.layers} layers of ${summary.heads} heads. Span: tokens back that hold 90 % of the mass. Entropy in nats. Sink: mass on the first tokens.`,
     '',
     line(COLUMNS),
     rule,

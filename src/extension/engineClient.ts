@@ -10,6 +10,7 @@ import type {
   EngineInfo,
   InspectRequest,
   LogLevel,
+  MemoryRequest,
   RowRequest,
   StructureRequest,
 } from '../protocol/engine';
@@ -27,6 +28,7 @@ import type {
   TokenStats,
   TokenTable,
 } from '../protocol/inspection';
+import type { Memory } from '../protocol/memory';
 import { Cancelled, Problem } from '../protocol/problem';
 import { EngineProcess, type EngineLaunch } from './engineProcess';
 import { Signal } from './signal';
@@ -160,6 +162,10 @@ export class EngineClient implements EngineApi {
 
   structure(request: StructureRequest): Promise<Structure> {
     return this.ask('structure', request);
+  }
+
+  memory(request: MemoryRequest): Promise<Memory | undefined> {
+    return this.ask('memory', request);
   }
 
   /** Ends the process and starts another; runs are answered with `Cancelled`. */

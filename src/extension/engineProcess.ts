@@ -11,6 +11,8 @@ import { decodeMessage, encodeMessage, Problem } from '../protocol/problem';
 export interface EngineLaunch {
   /** The engine's bundle, absolute. */
   readonly entry: string;
+  /** A folder for what does not fit in memory, absolute. */
+  readonly storage?: string;
   /** Added to the environment of this process. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -46,7 +48,7 @@ export class EngineProcess {
     const env: NodeJS.ProcessEnv = { ...process.env, ...launch.env, ELECTRON_RUN_AS_NODE: '1' };
     // Debuggers inject themselves through this variable and would hold the child at start.
     delete env['NODE_OPTIONS'];
-    this.child = fork(launch.entry, [], {
+    this.child = fork(launch.entry, launch.storage === undefined ? [] : [launch.storage], {
       execPath: process.execPath,
       execArgv: [],
       env,

@@ -30,7 +30,10 @@ let engine: EngineClient | undefined;
 
 export function activate(context: vscode.ExtensionContext): TestApi {
   const log = vscode.window.createOutputChannel('Longsight', { log: true });
-  engine = new EngineClient({ entry: context.asAbsolutePath('dist/engine.js') });
+  engine = new EngineClient({
+    entry: context.asAbsolutePath('dist/engine.js'),
+    storage: context.globalStorageUri.fsPath,
+  });
   const settings = new SettingsStore();
   const choices = new Choices(context, settings);
   const inspections = new Inspections(engine);

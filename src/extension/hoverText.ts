@@ -76,7 +76,12 @@ function staleLine({ document }: HoverContent): string {
 
 function rowLine(row: Row, { summary }: HoverContent): string {
   const signed = row.distribution ? '' : ' · signed, so weights do not sum to 1';
-  return `**Layer ${row.layer}, head ${row.head}**, ${plain(describeChoice(summary.variant))}: span ${countOf(row.span, 'token')} · entropy ${figure(row.entropy, 2)} nats · sink ${percent(row.sink)} · ${countOf(row.admitted, 'key')} admitted${signed}`;
+  return `**Layer ${row.layer}, head ${row.head}**, ${plain(describeChoice(summary.layerVariants[row.layer] ?? summary.variant))}: span ${countOf(row.span, 'token')} · entropy ${figure(row.entropy, 2)} nats · sink ${percent(row.sink)} · ${countOf(row.admitted, 'key')} admitted${signed}${againstLine(row)}`;
+}
+
+function againstLine({ against }: Row): string {
+  if (against === undefined) return '';
+  return ` · against dense: recall ${percent(against.recall)}, output error ${percent(against.error)}`;
 }
 
 function keyTable(row: Row, { textOf }: HoverContent): string {

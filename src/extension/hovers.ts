@@ -27,7 +27,7 @@ async function hover(
   const { layer, head } = selection;
   const [detail, rows] = await Promise.allSettled([
     engine.tokenDetail(id, token),
-    engine.rows([{ id, layer, head, token, top: HOVER_KEYS, profile: 0 }]),
+    engine.rows([{ id, layer, head, token, top: HOVER_KEYS, profile: 0, against: true }]),
   ]);
   if (cancellation.isCancellationRequested || detail.status === 'rejected') return undefined;
   const markdown = new vscode.MarkdownString(

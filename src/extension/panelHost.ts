@@ -12,6 +12,9 @@ import { nameOf, type RunParts, type Runs } from './runs';
 /** How many nodes of a structure the panel gets at once. */
 const STRUCTURE_LIMIT = 512;
 
+/** How many slots of a memory the panel gets at once. */
+const MEMORY_LIMIT = 256;
+
 const NO_HEAD = { layer: 0, head: 0, token: undefined, pinned: false };
 
 export class PanelHost implements HostApi {
@@ -37,6 +40,7 @@ export class PanelHost implements HostApi {
       problem,
       variants: this.runs.variants,
       variant: choices.variant,
+      schedule: choices.schedule,
       selection: inspection?.selection ?? NO_HEAD,
       topKeys: settings.values.topKeys,
     };
@@ -62,9 +66,10 @@ export class PanelHost implements HostApi {
     return Promise.resolve();
   }
 
-  async setVariant(choice: PanelState['variant']): Promise<void> {
+  async setVariant(...[choice, schedule]: Parameters<HostApi['setVariant']>): Promise<void> {
     const variant = checkChoice(await this.runs.loadVariants(), choice);
     await this.parts.choices.setVariant(withoutDefaults(variant, choice.params));
+    await this.parts.choices.setSchedule(schedule);
     await vscode.commands.executeCommand('longsight.inspectAgain');
   }
 
@@ -83,12 +88,19 @@ export class PanelHost implements HostApi {
   async rows(...[rows, profile]: Parameters<HostApi['rows']>): ReturnType<HostApi['rows']> {
     const { id } = this.inspection();
     const top = this.parts.settings.values.topKeys;
-    return compact(await this.parts.engine.rows(rows.map(row => ({ ...row, id, top, profile }))));
+    // A dense row beside each of many would double the wait.
+    const against = rows.length === 1;
+    return compact(await this.parts.engine.rows(rows.map(row => ({ ...row, id, top, profile, against }))));
   }
 
   async structure(...[row]: Parameters<HostApi['structure']>): ReturnType<HostApi['structure']> {
     const { id } = this.inspection();
     return compact(await this.parts.engine.structure({ id, row, limit: STRUCTURE_LIMIT }));
+  }
+
+  async memory(...[row]: Parameters<HostApi['memory']>): ReturnType<HostApi['memory']> {
+    const { id } = this.inspectionWith(row.token);
+    return compact(await this.parts.engine.memory({ id, row, limit: MEMORY_LIMIT }));
   }
 
   tokenDetail(token: number): ReturnType<HostApi['tokenDetail']> {

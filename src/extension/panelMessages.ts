@@ -4,6 +4,7 @@
  */
 
 import * as v from 'valibot';
+import { RUN_MODES } from '../protocol/inspection';
 import type { HostApi, PanelCommand } from '../protocol/panel';
 import { Problem } from '../protocol/problem';
 
@@ -27,6 +28,7 @@ const PANEL_COMMANDS = [
   'inspectSelection',
   'chooseModel',
   'chooseVariant',
+  'chooseSchedule',
   'cancel',
   'compareLayers',
   'clear',
@@ -40,6 +42,13 @@ const variant = v.object({
   params: v.record(v.string(), v.union([v.number(), v.boolean(), v.string()])),
 });
 
+const layers = v.pipe(v.string(), v.maxLength(1000));
+const schedule = v.object({
+  mode: v.picklist(RUN_MODES),
+  layers,
+  others: v.pipe(v.array(v.object({ layers, variant })), v.maxLength(1000)),
+});
+
 /** Rows and texts asked in one call, at most. */
 const MANY = 20_000;
 
@@ -48,7 +57,7 @@ const ARGUMENTS = {
   state: v.strictTuple([]),
   run: v.strictTuple([v.picklist(PANEL_COMMANDS)]),
   select: v.strictTuple([selection]),
-  setVariant: v.strictTuple([variant]),
+  setVariant: v.strictTuple([variant, schedule]),
   reveal: v.strictTuple([index]),
   overview: v.strictTuple([]),
   stats: v.strictTuple([head]),
@@ -62,6 +71,7 @@ const ARGUMENTS = {
     v.transform(list => [list[0] ?? undefined]),
     v.strictTuple([v.optional(row)]),
   ),
+  memory: v.strictTuple([row]),
   tokenDetail: v.strictTuple([index]),
   texts: v.strictTuple([v.pipe(v.array(index), v.maxLength(MANY))]),
 } as const satisfies Record<keyof HostApi, v.GenericSchema<unknown, readonly unknown[]>>;

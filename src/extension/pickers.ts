@@ -2,10 +2,18 @@
 
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
-import type { HeadRef, ParamSpec, ParamValue, VariantChoice, VariantInfo } from '../protocol/inspection';
+import type {
+  HeadRef,
+  ParamSpec,
+  ParamValue,
+  RunMode,
+  Schedule,
+  VariantChoice,
+  VariantInfo,
+} from '../protocol/inspection';
 import type { Choices } from './choices';
 import type { Inspection } from './inspection';
-import { describeAllowed, parseParam, valueOf, withoutDefaults } from './parameters';
+import { describeAllowed, isLayerList, parseParam, valueOf, withoutDefaults } from './parameters';
 
 interface Item<T> extends vscode.QuickPickItem {
   readonly value: T;
@@ -117,6 +125,34 @@ async function askParam(
       parseParam(spec, text) === undefined ? `Enter ${describeAllowed(spec)}.` : undefined,
   });
   return typed === undefined ? undefined : parseParam(spec, typed);
+}
+
+/** Live or in shadow, and in which layers. */
+export async function pickSchedule(current: Schedule): Promise<Schedule | undefined> {
+  const title = 'Longsight: Choose Mode and Layers';
+  const item = (value: RunMode, label: string, detail: string): Item<RunMode> => ({
+    label,
+    detail,
+    description: value === current.mode ? 'in use' : '',
+    value,
+  });
+  const mode = await pick<RunMode>(
+    [
+      item('live', 'Live', 'The variant replaces attention; the layers above feel it, and so does the loss.'),
+      item('shadow', 'Shadow', 'The model runs dense; the variant is laid beside it on the same q, k and v.'),
+    ],
+    { title, placeHolder: 'How the variant runs' },
+  );
+  if (mode === undefined) return undefined;
+  const layers = await vscode.window.showInputBox({
+    title,
+    prompt:
+      'Layers the variant attends in: all, or numbers and ranges from 0 such as 0, 2-3. The others are dense.',
+    value: current.layers,
+    validateInput: words =>
+      isLayerList(words) ? undefined : 'Enter all, or numbers and ranges from 0 such as 0, 2-3.',
+  });
+  return layers === undefined ? undefined : { ...current, mode, layers };
 }
 
 export async function pickHead(inspection: Inspection): Promise<HeadRef | undefined> {

@@ -18,6 +18,7 @@ export function quickActions({ inspection, running }: DocumentState): readonly A
       action('Clear', 'clear-all', 'clear'),
     ),
     action('Choose Variant', 'settings', 'chooseVariant'),
+    action('Choose Mode and Layers', 'versions', 'chooseSchedule'),
     action('Choose Model', 'folder-library', 'chooseModel'),
     action('Show Panel', 'layout-sidebar-right', 'showPanel'),
     action('Show Log', 'output', 'showLog'),

@@ -130,10 +130,16 @@ export class Runs {
     const [wrong] = settings.reading.problems;
     if (wrong !== undefined) throw new Remediable(new Problem(wrong), ['openSettings']);
     const { device, maxTokens } = settings.values;
-    const { model, variant } = choices;
+    const { model, variant, schedule } = choices;
     const variants = await remedied(['restartEngine', 'showLog'], () => this.loadVariants());
-    await remedied(['chooseVariant', 'openSettings'], () => checkChoice(variants, variant));
-    return { id, text: source.text, model, variant, device, maxTokens };
+    await remedied(['chooseVariant', 'openSettings'], () => {
+      for (const choice of [variant, ...schedule.others.map(other => other.variant)]) {
+        checkChoice(variants, choice);
+      }
+    });
+    const { inspection } = this.parts.inspections.of(source.document);
+    const basis = inspection?.done === true ? { basis: inspection.id } : {};
+    return { id, text: source.text, model, variant, schedule, device, maxTokens, ...basis };
   }
 
   /** The tokens are known: shows them while the run goes on. */
@@ -164,7 +170,7 @@ export class Runs {
       inspection.headChosen = false;
     }
     log.info(
-      `Inspected ${summary.tokens} tokens on ${summary.device.name} in ${summary.seconds.toFixed(2)} s.`,
+      `Inspected ${summary.tokens} tokens on ${summary.device.name} in ${summary.seconds.toFixed(2)} s, ${summary.kept} of them kept from before.`,
     );
     if (summary.device.fallback !== undefined) log.warn(summary.device.fallback);
     return inspection;

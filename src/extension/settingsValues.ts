@@ -3,7 +3,11 @@
 import {
   DEVICE_CHOICES,
   type DeviceChoice,
+  type LayerVariant,
   type ParamValue,
+  RUN_MODES,
+  type RunMode,
+  type Schedule,
   type VariantChoice,
 } from '../protocol/inspection';
 
@@ -11,6 +15,7 @@ export interface Settings {
   /** A checkpoint folder; empty for the bundled model. */
   readonly model: string;
   readonly variant: VariantChoice;
+  readonly schedule: Schedule;
   readonly device: DeviceChoice;
   /** How many of the strongest keys are decorated and listed. */
   readonly topKeys: number;
@@ -57,23 +62,60 @@ const device: Rule<DeviceChoice> = {
   accepts: (value): value is DeviceChoice => DEVICE_CHOICES.some(choice => choice === value),
 };
 
-const parameters: Rule<Readonly<Record<string, ParamValue>>> = {
+type ParamValues = Readonly<Record<string, ParamValue>>;
+
+const parameters: Rule<ParamValues> = {
   default: {},
   allowed: 'an object of parameter names with numbers, texts, true or false',
-  accepts: (value): value is Readonly<Record<string, ParamValue>> =>
-    typeof value === 'object' &&
-    value !== null &&
-    !Array.isArray(value) &&
+  accepts: (value): value is ParamValues =>
+    isRecord(value) &&
     Object.values(value).every(entry => ['number', 'boolean', 'string'].includes(typeof entry)),
 };
+
+const mode: Rule<RunMode> = {
+  default: 'live',
+  allowed: `one of ${RUN_MODES.join(', ')}`,
+  accepts: (value): value is RunMode => RUN_MODES.some(known => known === value),
+};
+
+/** A variant's name, or its name and parameters. */
+type WrittenVariant = string | { readonly id: string; readonly params?: ParamValues };
+
+const layerVariants: Rule<Readonly<Record<string, WrittenVariant>>> = {
+  default: {},
+  allowed:
+    'an object of layers with variants, such as { "0-1": "local", "3": { "id": "topk", "params": { "k": 8 } } }',
+  accepts: (value): value is Readonly<Record<string, WrittenVariant>> =>
+    isRecord(value) && Object.values(value).every(isWrittenVariant),
+};
+
+function isWrittenVariant(value: unknown): value is WrittenVariant {
+  if (typeof value === 'string') return true;
+  if (!isRecord(value) || typeof value['id'] !== 'string') return false;
+  return value['params'] === undefined || parameters.accepts(value['params']);
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function readLayerVariants(written: Readonly<Record<string, WrittenVariant>>): readonly LayerVariant[] {
+  return Object.entries(written).map(([layers, variant]) => {
+    const { id, params = {} } = typeof variant === 'string' ? { id: variant } : variant;
+    return { layers, variant: { id, params } };
+  });
+}
 
 export const MAX_TOKENS_LIMIT = 2 ** 21;
 
 /** Every setting under `longsight.`; package.json declares the same names and defaults. */
 export const SETTING_RULES = {
   model: text('', 'the path of a model folder, or empty for the bundled model'),
-  variant: text('dense', 'the name of an attention variant'),
+  variant: text('native', 'the name of an attention variant'),
   variantParameters: parameters,
+  mode,
+  layers: text('all', 'the layers the variant attends in, as all or 0, 2-3'),
+  layerVariants,
   device,
   topKeys: whole(64, 1, 512),
   maxTokens: whole(200_000, 1, MAX_TOKENS_LIMIT),
@@ -119,6 +161,11 @@ export function readSettings(raw: Readonly<Record<string, unknown>>): SettingsRe
     variant: {
       id: read('variant', SETTING_RULES.variant),
       params: read('variantParameters', SETTING_RULES.variantParameters),
+    },
+    schedule: {
+      mode: read('mode', SETTING_RULES.mode),
+      layers: read('layers', SETTING_RULES.layers),
+      others: readLayerVariants(read('layerVariants', SETTING_RULES.layerVariants)),
     },
     device: read('device', SETTING_RULES.device),
     topKeys: read('topKeys', SETTING_RULES.topKeys),

@@ -3,7 +3,7 @@
 import type { InspectionSummary, Progress } from '../protocol/inspection';
 import type { Selection } from '../protocol/panel';
 import { count, countOf, figure, plain } from './markdown';
-import { describeChoice } from './parameters';
+import { describeChoice, describeSchedule } from './parameters';
 import { STEPS } from './strength';
 
 export interface StatusContent {
@@ -56,7 +56,7 @@ function table(summary: InspectionSummary, selection: Selection | undefined): st
       'Model',
       `${plain(model.name)} (${plain(model.architecture)}, ${model.layers} layers of ${model.heads} heads)`,
     ],
-    ['Variant', plain(describeChoice(summary.variant))],
+    ['Variant', plain(describeChoice(summary.variant) + describeSchedule(summary.schedule))],
     ['Device', plain(summary.device.name)],
     ['Tokens', count(summary.tokens)],
     ['Mean loss', summary.loss === undefined ? '–' : `${figure(summary.loss, 3)} nats a token`],

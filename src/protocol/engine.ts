@@ -10,6 +10,7 @@ import type {
   Progress,
   Row,
   RowRef,
+  Schedule,
   Structure,
   TokenDetail,
   TokenStats,
@@ -17,14 +18,22 @@ import type {
   VariantChoice,
   VariantInfo,
 } from './inspection';
+import type { Memory } from './memory';
 
 export interface InspectRequest {
   /** Chosen by the caller; replaces an earlier inspection of the same id. */
   readonly id: string;
   readonly text: string;
+  /** An earlier inspection to go on from: what lies before the first changed token is not computed again. */
+  readonly basis?: string;
+  /** Token ids to run in place of the text's, which is then not read; no tokeniser is needed. */
+  readonly ids?: readonly number[];
+  /** A safetensors file to write the last stage's output to: `logits [N, V]`, or `hidden [N, M]` without a head. */
+  readonly logits?: string;
   /** A checkpoint folder, absolute. */
   readonly model: string;
   readonly variant: VariantChoice;
+  readonly schedule: Schedule;
   readonly device: DeviceChoice;
   /** Refuse a text with more tokens than this. */
   readonly maxTokens: number;
@@ -36,6 +45,8 @@ export interface RowRequest extends RowRef {
   readonly top: number;
   /** How many cells to pool the row to; 0 for none. */
   readonly profile: number;
+  /** Whether to hold the row against dense attention; costs a second row. */
+  readonly against?: boolean;
 }
 
 export interface StructureRequest {
@@ -43,6 +54,13 @@ export interface StructureRequest {
   /** Whose mass a node shows; no mass when undefined. */
   readonly row: RowRef | undefined;
   /** At most so many nodes; those that hold the token, and the heaviest, are kept. */
+  readonly limit: number;
+}
+
+export interface MemoryRequest {
+  readonly id: string;
+  readonly row: RowRef;
+  /** At most so many slots, or overwrites of a state. */
   readonly limit: number;
 }
 
@@ -79,6 +97,8 @@ export interface EngineApi {
   rows(requests: readonly RowRequest[]): Promise<readonly Row[]>;
   tokenDetail(id: string, token: number): Promise<TokenDetail>;
   structure(request: StructureRequest): Promise<Structure>;
+  /** Undefined where the layer's variant has no memory but the keys themselves. */
+  memory(request: MemoryRequest): Promise<Memory | undefined>;
 }
 
 /** What the engine says unasked. */

@@ -30,14 +30,19 @@ export interface TokenTable {
   readonly ends: Int32Array;
 }
 
-/** Statistics of one attention row that exist for every token; also the order of `StatName`. */
-export const STAT_NAMES = ['entropy', 'span', 'sink', 'peak'] as const;
+/** Statistics of an attention row by itself. */
+export const ROW_STAT_NAMES = ['entropy', 'span', 'sink', 'peak'] as const;
+
+/** Statistics that exist for every token; also the order of `StatName`. */
+export const STAT_NAMES = [...ROW_STAT_NAMES, 'error'] as const;
 
 /**
  * - `entropy` nats; of the row's distribution, or of its `|M|` shares where the row is signed.
  * - `span` tokens: the smallest window back from the token (itself included) with 90 % of its mass.
  * - `sink` mass on the first `SINK_TOKENS` tokens.
  * - `peak` the strongest weight.
+ * - `error` of the head's output against dense attention on the same q, k, v: `|y - y_dense| / |y_dense|`.
+ *   NaN in a live run, where dense attention does not run beside the variant.
  */
 export type StatName = (typeof STAT_NAMES)[number];
 
@@ -47,7 +52,7 @@ export const SPAN_MASS = 0.9;
 /** How many tokens at the document's start count as the attention sink. */
 export const SINK_TOKENS = 4;
 
-/** The statistics of every token for one head: each array is `[N]`; NaN where not yet computed. */
+/** The statistics of every token for one head: each array is `[N]`; NaN where not computed. */
 export type TokenStats = Readonly<Record<StatName, Float32Array>>;
 
 /** Means over the document of every head's statistics: each array is `[L * H]`, head fastest. */
@@ -85,6 +90,22 @@ export interface Row extends RowRef {
   readonly histogram: DistanceHistogram;
   /** The whole row pooled to `profile.length` equal cells of the document, for drawing. */
   readonly profile: Float32Array;
+  /** Undefined unless asked for, and for a dense row. */
+  readonly against: AgainstDense | undefined;
+}
+
+/** A row beside the row of dense attention on the same q, k, v. */
+export interface AgainstDense {
+  /** Share of the dense row's mass on keys that this row weighs. */
+  readonly recall: number;
+  /** `|y - y_dense| / |y_dense|` of the head's output. */
+  readonly error: number;
+  /** Of the dense row. Nats; tokens; mass. */
+  readonly entropy: number;
+  readonly span: number;
+  readonly sink: number;
+  /** The dense row's strongest keys that this row does not weigh at all, strongest first. */
+  readonly missed: readonly RowKey[];
 }
 
 /** Mass by distance: bin `b` holds distances `edges[b] <= i - j < edges[b + 1]`. */
@@ -150,9 +171,14 @@ export interface InspectionSummary {
   readonly id: string;
   readonly model: ModelInfo;
   readonly variant: VariantChoice;
+  readonly schedule: Schedule;
+  /** What each layer attends with, `[L]`; in a shadow run, what is laid beside it. */
+  readonly layerVariants: readonly VariantChoice[];
   readonly device: DeviceInfo;
   /** `N` */
   readonly tokens: number;
+  /** Leading tokens whose numbers were taken over from the inspection this one goes on from. */
+  readonly kept: number;
   readonly layers: number;
   readonly heads: number;
   /** Mean next-token loss in nats; undefined when the document has one token or the run is not done. */
@@ -233,6 +259,22 @@ export interface VariantInfo {
   /** What its plan shows, such as `segments`; empty when it decides nothing beforehand. */
   readonly plan: readonly string[];
   readonly params: Readonly<Record<string, ParamSpec>>;
+  /** Tensors of its own that a case file or a checkpoint can give, by name. */
+  readonly tensors: Readonly<Record<string, TensorSpec>>;
+}
+
+/** A tensor of a variant's own, and what stands in where it is not given. */
+export interface TensorSpec {
+  /** Such as `[H, N]`. */
+  readonly shape: string;
+  /**
+   * - `fitted` found from the document's own queries and keys.
+   * - `random` drawn from a seed.
+   * - `set` by a rule or a parameter, without regard to the document.
+   */
+  readonly origin: 'fitted' | 'random' | 'set';
+  /** What stands in, as it completes "… are", such as `k-means centroids of the document's keys`. */
+  readonly standIn: string;
 }
 
 /** A variant with the parameters that differ from their defaults. */
@@ -240,6 +282,32 @@ export interface VariantChoice {
   readonly id: string;
   readonly params: Readonly<Record<string, ParamValue>>;
 }
+
+export const RUN_MODES = ['live', 'shadow'] as const;
+
+/**
+ * - `live` the variant replaces attention, and the layers above feel it.
+ * - `shadow` the model runs with dense attention, and the variant is computed beside it on the same q, k, v.
+ */
+export type RunMode = (typeof RUN_MODES)[number];
+
+/** Where in the model the chosen variant attends. */
+export interface Schedule {
+  readonly mode: RunMode;
+  /** `all`, or layers from 0 as in `0, 2-3`; the other layers are dense. */
+  readonly layers: string;
+  /** Other variants in some layers; they win over the chosen one. */
+  readonly others: readonly LayerVariant[];
+}
+
+export interface LayerVariant {
+  /** As in `Schedule.layers`. */
+  readonly layers: string;
+  readonly variant: VariantChoice;
+}
+
+/** The chosen variant in every layer, live. */
+export const EVERYWHERE: Schedule = { mode: 'live', layers: 'all', others: [] };
 
 export const DEVICE_CHOICES = ['auto', 'cpu', 'webgpu', 'cuda', 'dml', 'coreml'] as const;
 export type DeviceChoice = (typeof DEVICE_CHOICES)[number];

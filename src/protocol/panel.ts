@@ -7,12 +7,14 @@ import type {
   Progress,
   Row,
   RowRef,
+  Schedule,
   Structure,
   TokenDetail,
   TokenStats,
   VariantChoice,
   VariantInfo,
 } from './inspection';
+import type { Memory } from './memory';
 
 /** The head and token that editor, hovers and panel show together. */
 export interface Selection extends HeadRef {
@@ -31,7 +33,9 @@ export interface PanelState {
   /** A sentence about what went wrong last; undefined when nothing did. */
   readonly problem: string | undefined;
   readonly variants: readonly VariantInfo[];
+  /** What the next inspection runs with. */
   readonly variant: VariantChoice;
+  readonly schedule: Schedule;
   readonly selection: Selection;
   readonly topKeys: number;
 }
@@ -50,6 +54,7 @@ export type PanelCommand =
   | 'inspectSelection'
   | 'chooseModel'
   | 'chooseVariant'
+  | 'chooseSchedule'
   | 'cancel'
   | 'compareLayers'
   | 'clear'
@@ -63,7 +68,7 @@ export interface HostApi {
   run(command: PanelCommand): Promise<void>;
   /** Chooses head or token; unpinned selections follow the cursor again. */
   select(selection: Selection): Promise<void>;
-  setVariant(choice: VariantChoice): Promise<void>;
+  setVariant(choice: VariantChoice, schedule: Schedule): Promise<void>;
   /** Moves the editor to a token. */
   reveal(token: number): Promise<void>;
   overview(): Promise<Overview>;
@@ -71,6 +76,8 @@ export interface HostApi {
   /** Rows with a profile of `profile` cells. */
   rows(rows: readonly RowRef[], profile: number): Promise<readonly Row[]>;
   structure(row: RowRef | undefined): Promise<Structure>;
+  /** Undefined where the layer's variant has no memory but the keys themselves. */
+  memory(row: RowRef): Promise<Memory | undefined>;
   tokenDetail(token: number): Promise<TokenDetail>;
   texts(tokens: readonly number[]): Promise<readonly TokenText[]>;
 }

@@ -1,13 +1,15 @@
 /** The whole pipeline against a forward pass by plain loops that shares nothing with the graph builder. */
 
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 
 import type { InspectRequest } from '../../src/protocol/engine';
-import type { InspectionSummary, Progress, Row } from '../../src/protocol/inspection';
+import { EVERYWHERE, type InspectionSummary, type Progress, type Row } from '../../src/protocol/inspection';
 import { Cancelled, Problem } from '../../src/protocol/problem';
 import { createEngine } from '../../src/engine/engine';
 import { openCheckpoint } from '../../src/engine/model/checkpoint';
+import { readFloats, readHeader } from '../../src/engine/model/safetensors';
 import { writeRandomLlama } from '../support/checkpoints';
 import { devicesUnderTest } from '../support/devices';
 import { inFolder, LAB_BASE } from '../support/folders';
@@ -41,6 +43,7 @@ function request(changes: Partial<InspectRequest> = {}): InspectRequest {
     text: TEXT,
     model: LAB_BASE,
     variant: { id: 'dense', params: {} },
+    schedule: EVERYWHERE,
     device: 'cpu',
     maxTokens: 100_000,
     ...changes,
@@ -120,6 +123,148 @@ it.each([
     ],
     (layer, head) => reference.attention(layer, head),
   );
+});
+
+it('lays a variant beside the dense model in shadow: same loss, and its rows on the same q, k and v', async () => {
+  const window = 7;
+  const variant = { id: 'local', params: { window } };
+  const schedule = { ...EVERYWHERE, mode: 'shadow', layers: '1-2' } as const;
+  const dense = await engine.inspect(request());
+  const shadow = await engine.inspect(request({ variant, schedule }));
+  expect(shadow.loss).toBeCloseTo(dense.loss!, 6);
+  expect(shadow.layerVariants.map(({ id }) => id)).toEqual(['dense', 'local', 'local', 'dense']);
+  const { ids } = await engine.tokens('document');
+  const reference = await llamaForward(await openCheckpoint(LAB_BASE), ids);
+  const tokens = ids.length;
+  const [layer, head, token] = [2, 4, tokens - 3];
+  const full = reference.attention(layer, head).subarray(token * tokens, (token + 1) * tokens);
+  const kept = full.map((weight, j) => (token - j < window ? weight : 0));
+  const recall = kept.reduce((sum, weight) => sum + weight, 0);
+  const [row] = await engine.rows([
+    { id: 'document', layer, head, token, top: tokens, profile: 0, against: true },
+  ]);
+  spread(row!, tokens).forEach((weight, j) =>
+    expect(Math.abs(weight - kept[j]! / recall)).toBeLessThan(1e-4),
+  );
+  expect(row!.against!.recall).toBeCloseTo(recall, 4);
+  const missed = full.map((weight, j) => (token - j < window ? 0 : weight));
+  expect(row!.against!.missed[0]!.index).toBe(missed.indexOf(Math.max(...missed)));
+  const { error } = await engine.stats('document', { layer, head });
+  expect(error[token]).toBeCloseTo(row!.against!.error, 4);
+  expect(error[0]).toBe(0);
+  const [own] = await engine.rows([
+    { id: 'document', layer: 0, head, token, top: 1, profile: 0, against: true },
+  ]);
+  expect(own!.against).toBeUndefined();
+});
+
+describe('an edited document', () => {
+  const text = TEXT.repeat(4);
+  const at = text.indexOf('// The median', 2 * TEXT.length);
+  const edited = `${text.slice(0, at)}// ${text.slice(at)}`;
+
+  it.each([
+    { variant: { id: 'dense', params: {} }, mode: 'live' },
+    { variant: { id: 'local', params: { window: 20 } }, mode: 'shadow' },
+    { variant: { id: 'gla', params: {} }, mode: 'live' },
+  ] as const)(
+    'is computed from the first changed token on: $variant.id, $mode',
+    async ({ variant, mode }) => {
+      const options = { variant, schedule: { ...EVERYWHERE, mode } };
+      const before = await engine.inspect(request({ ...options, id: 'before', text }));
+      const fresh = await engine.inspect(request({ ...options, id: 'fresh', text: edited }));
+      const next = await engine.inspect(request({ ...options, id: 'next', text: edited, basis: 'before' }));
+      expect(before.kept).toBe(0);
+      expect(next.kept).toBeGreaterThan(before.tokens / 2 - 5);
+      expect(next.kept).toBeLessThan(before.tokens * 0.75);
+      expect(next.loss).toBeCloseTo(fresh.loss!, 5);
+      const head = { layer: 3, head: 2 };
+      const [one, other] = [await engine.stats('next', head), await engine.stats('fresh', head)];
+      const last = fresh.tokens - 1;
+      for (const token of [3, next.kept - 1, next.kept, next.kept + 1, last]) {
+        const rows = await engine.rows(
+          ['next', 'fresh'].map(id => ({ id, ...head, token, top: 40, profile: 0 })),
+        );
+        expect(rows[0]!.entropy).toBeCloseTo(rows[1]!.entropy, 4);
+        for (const [rank, { weight }] of rows[0]!.keys.entries()) {
+          expect(weight).toBeCloseTo(rows[1]!.keys[rank]!.weight, 4);
+        }
+        if (variant.id !== 'gla') expect(one.entropy[token]).toBeCloseTo(other.entropy[token]!, 4);
+      }
+      expect(one.entropy[last]).toBeCloseTo(other.entropy[last]!, 4);
+      expect((await engine.tokenDetail('next', next.kept)).predictions[0]!.id).toBe(
+        (await engine.tokenDetail('fresh', next.kept)).predictions[0]!.id,
+      );
+      for (const id of ['before', 'fresh', 'next']) await engine.close(id);
+    },
+  );
+
+  it.each([
+    { variant: { id: 'dense', params: { causal: false } } },
+    { variant: { id: 'dense', params: {} }, schedule: { ...EVERYWHERE, mode: 'shadow' as const } },
+    { variant: { id: 'local', params: {} } },
+    { variant: { id: 'dense', params: {} }, ids: [1, 2, 3, 4] },
+  ])('is computed anew where something else changed too: %j', async changes => {
+    await engine.inspect(request({ id: 'before', text: TEXT, variant: { id: 'dense', params: {} } }));
+    const next = await engine.inspect(request({ ...changes, id: 'next', text: `${TEXT}x`, basis: 'before' }));
+    expect(next.kept).toBe(0);
+  });
+
+  it('costs what follows the edit, and nothing where nothing changed', async () => {
+    events.length = 0;
+    await engine.inspect(request({ id: 'before', text }));
+    const next = await engine.inspect(request({ id: 'next', text, basis: 'before' }));
+    expect(next.kept).toBe(next.tokens - 1);
+    await expect(engine.inspect(request({ id: 'third', text, basis: 'nothing' }))).resolves.toMatchObject({
+      kept: 0,
+    });
+  });
+});
+
+it('lets every layer have a variant of its own, and the layers above feel it', async () => {
+  const schedule = {
+    mode: 'live',
+    layers: '0',
+    others: [{ layers: '2', variant: { id: 'local', params: { window: 3 } } }],
+  } as const;
+  await engine.inspect(request({ variant: { id: 'local', params: { window: 9 } }, schedule }));
+  const { ids } = await engine.tokens('document');
+  const windows = [9, Infinity, 3, Infinity];
+  const reference = await llamaForward(
+    await openCheckpoint(LAB_BASE),
+    ids,
+    (i, j, layer) => i - j < windows[layer]!,
+  );
+  await expectRows(
+    'document',
+    ids.length,
+    [
+      [0, 1],
+      [1, 2],
+      [2, 3],
+      [3, 0],
+    ],
+    (layer, head) => reference.attention(layer, head),
+  );
+});
+
+it('runs token ids without a tokeniser and writes the logits', async () => {
+  await inFolder(async folder => {
+    await writeRandomLlama(folder, {});
+    await rm(join(folder, 'tokenizer.json'), { force: true });
+    const logits = join(folder, 'out.safetensors');
+    const ids = [3, 1, 4, 1, 5];
+    const summary = await engine.inspect(request({ ids, text: '', model: folder, logits }));
+    expect(summary.tokens).toBe(5);
+    const reference = await llamaForward(await openCheckpoint(folder), Int32Array.from(ids));
+    const entry = (await readHeader(logits)).tensors.get('logits')!;
+    expect(entry.shape).toEqual([5, summary.model.vocabulary]);
+    const written = await readFloats(entry);
+    const probabilities = written.subarray(summary.model.vocabulary, 2 * summary.model.vocabulary);
+    const total = probabilities.reduce((sum, logit) => sum + Math.exp(logit), 0);
+    expect(Math.log(total) - probabilities[4]!).toBeCloseTo(reference.loss[2]!, 3);
+    await expect(engine.inspect(request({ ids: [1e6], model: folder }))).rejects.toThrow(/vocabulary/);
+  });
 });
 
 it.each([

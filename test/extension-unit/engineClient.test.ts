@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { InspectRequest } from '../../src/protocol/engine';
+import { EVERYWHERE } from '../../src/protocol/inspection';
 import { Cancelled, Problem } from '../../src/protocol/problem';
 import { EngineClient, type EngineExit } from '../../src/extension/engineClient';
 
@@ -44,6 +45,7 @@ function request(id: string, text: string): InspectRequest {
     text,
     model: '/models/fake',
     variant: { id: 'dense', params: {} },
+    schedule: EVERYWHERE,
     device: 'cpu',
     maxTokens: 100,
   };

@@ -5,6 +5,7 @@ import { checkLength, checkText, MAX_CHARACTERS } from '../../src/extension/docu
 import { checkChoice, describeChoice, parseParam, withoutDefaults } from '../../src/extension/parameters';
 import { readSettings, SETTING_RULES } from '../../src/extension/settingsValues';
 import type { ParamSpec, VariantInfo } from '../../src/protocol/inspection';
+import { EVERYWHERE } from '../../src/protocol/inspection';
 
 interface Manifest {
   readonly contributes: {
@@ -31,7 +32,8 @@ describe('settings', () => {
     expect(readSettings({}).settings).toMatchObject({
       topKeys: 64,
       device: 'auto',
-      variant: { id: 'dense', params: {} },
+      variant: { id: 'native', params: {} },
+      schedule: EVERYWHERE,
     });
   });
 
@@ -42,8 +44,19 @@ describe('settings', () => {
       variantParameters: { window: 8 },
       decorations: { enabled: false },
       topKeys: 512,
+      mode: 'shadow',
+      layers: '1-2',
+      layerVariants: { '0': 'dense', '3': { id: 'topk', params: { k: 8 } } },
     });
     expect(problems).toEqual([]);
+    expect(settings.schedule).toEqual({
+      mode: 'shadow',
+      layers: '1-2',
+      others: [
+        { layers: '0', variant: { id: 'dense', params: {} } },
+        { layers: '3', variant: { id: 'topk', params: { k: 8 } } },
+      ],
+    });
     expect(settings).toMatchObject({ model: '/models/mine', decorations: false, topKeys: 512 });
     expect(settings.variant).toEqual({ id: 'local', params: { window: 8 } });
   });
@@ -54,6 +67,8 @@ describe('settings', () => {
     [{ maxTokens: 1.5 }, 'longsight.maxTokens', 'whole number', '1.5'],
     [{ device: 'tpu' }, 'longsight.device', 'webgpu', '"tpu"'],
     [{ variantParameters: [1] }, 'longsight.variantParameters', 'object', '[1]'],
+    [{ mode: 'both' }, 'longsight.mode', 'live, shadow', '"both"'],
+    [{ layerVariants: { '0': 7 } }, 'longsight.layerVariants', 'object of layers', '{"0":7}'],
     [{ decorations: { enabled: 'no' } }, 'longsight.decorations.enabled', 'true or false', '"no"'],
     [{ varint: 'dense' }, 'longsight.varint', 'There is no setting', 'variant'],
     [
@@ -92,6 +107,7 @@ const variant: VariantInfo = {
     mode: { type: 'choice', default: 'a', choices: ['a', 'b'], help: '' },
     size,
   },
+  tensors: {},
 };
 
 describe('parameters', () => {

@@ -28,8 +28,14 @@ const summary: InspectionSummary = {
     context: 64,
   },
   variant: { id: 'local', params: { window: 8 } },
+  schedule: { mode: 'shadow', layers: '1', others: [] },
+  layerVariants: [
+    { id: 'dense', params: {} },
+    { id: 'local', params: { window: 8 } },
+  ],
   device: { name: 'cpu', fallback: undefined },
   tokens: 1234,
+  kept: 0,
   layers: 2,
   heads: 2,
   loss: 2.512345,
@@ -55,6 +61,7 @@ function row(layer: number, head: number): Row {
     distribution: true,
     histogram: { edges: Int32Array.of(0, 1), mass: Float32Array.of(1) },
     profile: new Float32Array(0),
+    against: undefined,
   };
 }
 

@@ -12,10 +12,12 @@ import type {
   InspectionSummary,
   ModelInfo,
   Row,
+  RowRef,
   TokenStats,
   TokenTable,
   VariantInfo,
 } from '../../src/protocol/inspection';
+import type { Memory } from '../../src/protocol/memory';
 import { Cancelled, decodeMessage, encodeMessage, Problem } from '../../src/protocol/problem';
 
 const LAYERS = 2;
@@ -40,6 +42,7 @@ const variants: readonly VariantInfo[] = [
     cost: 'n²',
     plan: [],
     params: {},
+    tensors: {},
   },
   {
     id: 'local',
@@ -50,6 +53,7 @@ const variants: readonly VariantInfo[] = [
     cost: 'n·w',
     plan: [],
     params: { window: { type: 'integer', default: 4, min: 1, max: 64, help: 'Tokens in the window.' } },
+    tensors: {},
   },
 ];
 
@@ -108,6 +112,7 @@ function rowOf({ id, layer, head, token, top, profile }: RowRequest): Row {
     distribution: true,
     histogram: { edges: Int32Array.of(0, 1, 2, 4), mass: Float32Array.of(0.5, 0.3, 0.2) },
     profile: new Float32Array(profile),
+    against: undefined,
   };
 }
 
@@ -152,8 +157,11 @@ const api: EngineApi = {
       id: request.id,
       model,
       variant: request.variant,
+      schedule: request.schedule,
+      layerVariants: Array.from({ length: LAYERS }, () => request.variant),
       device: { name: 'cpu', fallback: undefined },
       tokens: table.ids.length,
+      kept: 0,
       layers: LAYERS,
       heads: HEADS,
       loss: undefined,
@@ -197,11 +205,38 @@ const api: EngineApi = {
       };
     }),
   structure: async () => Promise.resolve({ title: 'none', nodes: [], total: 0 }),
+  memory: async ({ id, row }) => Promise.resolve().then(() => memoryOf(id, row)),
 };
+
+/** The local variant remembers the token before; the dense one nothing of its own. */
+function memoryOf(id: string, row: RowRef): Memory | undefined {
+  const { summary } = of(id);
+  if (summary.variant.id === 'dense' || row.token === 0) return undefined;
+  const slot = { status: 'kept', since: undefined, segments: undefined, strength: undefined } as const;
+  const ranges = Int32Array.of(row.token - 1, row.token);
+  return {
+    kind: 'slots',
+    ...row,
+    title: 'Memory of Local',
+    about: 'The token before.',
+    strength: undefined,
+    slots: [{ ...slot, label: 'before', ranges, given: new Int32Array(0), tokens: 1, age: 1, read: 0.5 }],
+    total: 1,
+    held: 1,
+    evicted: 0,
+    read: 0.5,
+  };
+}
 
 function stats(length: number): TokenStats {
   const ramp = Float32Array.from({ length }, (_, index) => index / length);
-  return { entropy: ramp, span: ramp, sink: new Float32Array(length), peak: ramp };
+  return {
+    entropy: ramp,
+    span: ramp,
+    sink: new Float32Array(length),
+    peak: ramp,
+    error: new Float32Array(length).fill(NaN),
+  };
 }
 
 const rpc = createBirpc<EngineEvents, EngineApi, false>(api, {

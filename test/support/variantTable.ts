@@ -5,7 +5,7 @@
 
 import { afterAll, describe, expect, it } from 'vitest';
 
-import { type DeviceName, SINK_TOKENS, SPAN_MASS, STAT_NAMES } from '../../src/protocol/inspection';
+import { type DeviceName, SINK_TOKENS, SPAN_MASS, ROW_STAT_NAMES } from '../../src/protocol/inspection';
 import { floats } from '../../src/engine/onnx/tensor';
 import { createExecutor, type OrtExecutor } from '../../src/engine/runtime/executor';
 import { VARIANTS } from '../../src/engine/variants';
@@ -127,7 +127,7 @@ async function attendAll(mixer: Mixer, tokens: number) {
         block.y.subarray(h * length * width, (h + 1) * length * width),
         (h * tokens + block.start) * width,
       );
-      for (const name of block.stats === undefined ? [] : STAT_NAMES) {
+      for (const name of block.stats === undefined ? [] : ROW_STAT_NAMES) {
         block.stats![name].subarray(h * length, (h + 1) * length).forEach((value, b) => {
           stats[name][h * tokens + block.start + b] = value;
         });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { InspectionSummary } from '../../src/protocol/inspection';
+import { EVERYWHERE, type InspectionSummary } from '../../src/protocol/inspection';
 import type { PanelState } from '../../src/protocol/panel';
 import { dataOf, FIRST_CHOICES, readChoices, Store, textsOf } from '../../webview/state';
 
@@ -18,8 +18,14 @@ const inspection: InspectionSummary = {
     context: 64,
   },
   variant: { id: 'dense', params: {} },
+  schedule: EVERYWHERE,
+  layerVariants: [
+    { id: 'dense', params: {} },
+    { id: 'dense', params: {} },
+  ],
   device: { name: 'cpu', fallback: undefined },
   tokens: 500,
+  kept: 0,
   layers: 2,
   heads: 2,
   loss: 2,
@@ -35,6 +41,7 @@ const state: PanelState = {
   problem: undefined,
   variants: [],
   variant: { id: 'dense', params: {} },
+  schedule: EVERYWHERE,
   selection: { layer: 0, head: 0, token: 3, pinned: false },
   topKeys: 16,
 };

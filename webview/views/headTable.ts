@@ -1,10 +1,9 @@
 /** The heads as a table: what the overview draws, in figures. */
 
 import type { Overview } from '../../src/protocol/inspection';
-import { STAT_NAMES } from '../../src/protocol/inspection';
 import type { Context } from '../context';
 import { h, setAttribute } from '../dom';
-import { STATISTICS } from '../statistics';
+import { STATISTICS, statisticsOf } from '../statistics';
 
 export interface HeadTable {
   readonly element: HTMLElement;
@@ -15,9 +14,7 @@ export interface HeadTable {
 
 export function createHeadTable(context: Context): HeadTable {
   const body = h('tbody');
-  const columns = STAT_NAMES.map(name =>
-    h('th', { scope: 'col', title: STATISTICS[name].help, class: 'number' }, STATISTICS[name].title),
-  );
+  const headings = h('tr');
   const element = h(
     'div',
     { class: 'scroll', hidden: true, tabindex: 0, role: 'region', 'aria-label': 'Heads as a table' },
@@ -25,7 +22,7 @@ export function createHeadTable(context: Context): HeadTable {
       'table',
       {},
       h('caption', { class: 'unseen' }, 'Mean statistics of every head over the document'),
-      h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'Head'), ...columns)),
+      h('thead', {}, headings),
       body,
     ),
   );
@@ -43,6 +40,13 @@ export function createHeadTable(context: Context): HeadTable {
     mark,
     show: overview => {
       ({ heads } = overview);
+      const names = statisticsOf(context.store.model.state?.inspection);
+      headings.replaceChildren(
+        h('th', { scope: 'col' }, 'Head'),
+        ...names.map(name =>
+          h('th', { scope: 'col', title: STATISTICS[name].help, class: 'number' }, STATISTICS[name].title),
+        ),
+      );
       rows = [];
       for (let layer = 0; layer < overview.layers; layer++) {
         for (let head = 0; head < heads; head++) {
@@ -58,7 +62,7 @@ export function createHeadTable(context: Context): HeadTable {
               'tr',
               {},
               h('th', { scope: 'row' }, pick),
-              ...STAT_NAMES.map(name =>
+              ...names.map(name =>
                 h('td', { class: 'number' }, STATISTICS[name].exact(overview.stats[name][at] ?? Number.NaN)),
               ),
             ),

@@ -1,7 +1,6 @@
 /** Layers x heads, coloured by a statistic: find the head worth looking at. */
 
 import type { HeadRef, Overview, StatName } from '../../src/protocol/inspection';
-import { STAT_NAMES } from '../../src/protocol/inspection';
 import type { Context } from '../context';
 import { freshId, h, setAttribute, setText, show } from '../dom';
 import { clamp } from '../draw/axis';
@@ -10,7 +9,7 @@ import { drawGrid, drawScale, gridLayout, headAt } from '../draw/grid';
 import { Latest } from '../latest';
 import { section, tableToggle } from '../section';
 import { dataOf } from '../state';
-import { scaleOf, STATISTICS, withUnit } from '../statistics';
+import { STATISTICS, scaleOf, shownStatistic, statisticsOf, withUnit } from '../statistics';
 import { Surface } from '../surface';
 import { dropdown } from '../ui';
 import { createHeadTable } from './headTable';
@@ -22,13 +21,13 @@ export function createOverview(context: Context): HTMLElement {
   let active: HeadRef | undefined;
   let focused = false;
 
-  const chosenStat = (): StatName => store.model.choices.stat;
+  const chosenStat = (): StatName => shownStatistic(store.model);
   const values = (): Float32Array => overview?.stats[chosenStat()] ?? new Float32Array();
   const layoutNow = (): GridLayout =>
     gridLayout(overview?.layers ?? 0, overview?.heads ?? 0, surface.size.width);
 
   const statistic = dropdown('Statistic', '', value => {
-    const stat = STAT_NAMES.find(name => name === value);
+    const stat = statisticsOf(store.model.state?.inspection).find(name => name === value);
     if (stat !== undefined) store.choose({ stat });
   });
   view.tools.append(
@@ -80,7 +79,7 @@ export function createOverview(context: Context): HTMLElement {
     const at = layer * (overview?.heads ?? 0) + head;
     return [
       `Layer ${layer}, head ${head}`,
-      ...STAT_NAMES.map(
+      ...statisticsOf(store.model.state?.inspection).map(
         name => `${STATISTICS[name].title}: ${withUnit(name, overview?.stats[name][at] ?? Number.NaN)}`,
       ),
       'Means over the document',
@@ -210,10 +209,15 @@ export function createOverview(context: Context): HTMLElement {
     },
   );
   store.watch(
-    model => model.choices.stat,
-    stat => {
+    model => `${shownStatistic(model)} ${model.state?.inspection?.schedule.mode}`,
+    () => {
+      const stat = chosenStat();
       statistic.show(
-        STAT_NAMES.map(name => ({ value: name, text: STATISTICS[name].title, help: STATISTICS[name].help })),
+        statisticsOf(store.model.state?.inspection).map(name => ({
+          value: name,
+          text: STATISTICS[name].title,
+          help: STATISTICS[name].help,
+        })),
         stat,
       );
       statistic.element.title = STATISTICS[stat].help;

@@ -10,7 +10,7 @@ import { count, tokenText } from '../format';
 import { Latest } from '../latest';
 import { section, tableToggle } from '../section';
 import { dataOf, rangeOf } from '../state';
-import { STATISTICS, withUnit } from '../statistics';
+import { STATISTICS, shownStatistic, withUnit } from '../statistics';
 import { Surface } from '../surface';
 import { currentAxis, follow, wheelZoom, zoomKey } from '../zoom';
 
@@ -22,7 +22,7 @@ export function createRibbon(context: Context): HTMLElement {
   let stats: TokenStats | undefined;
   let hover: number | undefined;
 
-  const chosenStat = (): StatName => store.model.choices.stat;
+  const chosenStat = (): StatName => shownStatistic(store.model);
   const values = (): Float32Array => stats?.[chosenStat()] ?? new Float32Array();
   const surface = new Surface(theme, (pen, size, palette) => {
     if (stats === undefined) return;
@@ -148,12 +148,12 @@ export function createRibbon(context: Context): HTMLElement {
   store.watch(
     model => {
       const { range } = rangeOf(model);
-      const { state, choices } = model;
-      return `${choices.stat} ${state?.selection.token} ${range.start} ${range.end} ${state?.staleFrom}`;
+      const { state } = model;
+      return `${shownStatistic(model)} ${state?.selection.token} ${range.start} ${range.end} ${state?.staleFrom}`;
     },
     () => describe(),
   );
-  store.watch(model => model.choices.stat, list);
+  store.watch(shownStatistic, list);
   store.watch(
     model => model.choices.tables.includes('ribbon'),
     on => {

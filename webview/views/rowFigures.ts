@@ -1,6 +1,6 @@
 /** The figures of a row, as labels and as a sentence. */
 
-import type { Row, TokenDetail } from '../../src/protocol/inspection';
+import type { AgainstDense, Row, TokenDetail } from '../../src/protocol/inspection';
 import { SINK_TOKENS, SPAN_MASS } from '../../src/protocol/inspection';
 import { count, nats, plural, share, tokenText, weight } from '../format';
 import type { Fact } from './facts';
@@ -44,6 +44,30 @@ export function figures(row: Row, strongest: string | undefined): readonly Fact[
       value: count(row.admitted),
       detail: row.admitted === 1 ? 'key' : 'keys',
       help: 'How many keys the variant let this token see',
+    },
+    ...(row.against === undefined ? [] : besideDense(row.against)),
+  ];
+}
+
+function besideDense({ recall, error, span }: AgainstDense): readonly Fact[] {
+  return [
+    {
+      label: 'Recall',
+      value: share(recall),
+      detail: 'of dense mass',
+      help: 'Share of the attention mass of the dense row, on the same q and k, that lies on keys of this row',
+    },
+    {
+      label: 'Output error',
+      value: share(error),
+      detail: 'against dense',
+      help: "How far the head's output is from the dense one on the same q, k and v, as a share of its length",
+    },
+    {
+      label: 'Dense span',
+      value: count(span),
+      detail: span === 1 ? 'token' : 'tokens',
+      help: `The smallest window back that holds ${SPAN_MASS * 100} % of the dense row's mass`,
     },
   ];
 }

@@ -1,11 +1,19 @@
 /** The variant in use and its parameters, made from what the engine says of them. */
 
-import type { ParamSpec, ParamValue, VariantChoice, VariantInfo } from '../../src/protocol/inspection';
+import type {
+  ParamSpec,
+  ParamValue,
+  Schedule,
+  VariantChoice,
+  VariantInfo,
+} from '../../src/protocol/inspection';
+import type { PanelState } from '../../src/protocol/panel';
 import type { Context } from '../context';
 import { h, setText, show } from '../dom';
 import { bounds, changed, readParameter } from '../parameters';
 import type { Reading } from '../parameters';
 import { button, checkbox, disable, dropdown, textField } from '../ui';
+import { createSchedule, LAYERS_PROBLEM } from './schedule';
 
 interface Control {
   readonly name: string;
@@ -68,7 +76,9 @@ export function createVariant(context: Context): HTMLElement {
     kind: 'primary',
     act: () => {
       const choice = drafted();
-      if (choice !== undefined) context.attempt(() => context.host.setVariant(choice));
+      const where = schedule.read();
+      if (choice === undefined || where === undefined) return;
+      context.attempt(() => context.host.setVariant(choice, where));
     },
   });
   const undo = button({
@@ -76,9 +86,10 @@ export function createVariant(context: Context): HTMLElement {
     help: 'Go back to the variant and parameters in use',
     act: () => {
       const { state } = store.model;
-      if (state !== undefined) adopt(state.variant, state.variants);
+      if (state !== undefined) adopt(state);
     },
   });
+  const schedule = createSchedule(() => review());
   const actions = h('div', { class: 'actions', hidden: true }, apply, undo);
   const label = h('span', { class: 'label', 'aria-hidden': 'true' }, 'Variant');
   const element = h(
@@ -87,6 +98,7 @@ export function createVariant(context: Context): HTMLElement {
     h('div', { class: 'pick' }, label, picker.element),
     summary,
     fields,
+    schedule.element,
     problem,
     actions,
   );
@@ -109,13 +121,19 @@ export function createVariant(context: Context): HTMLElement {
       control.complain(reading.ok ? undefined : reading.problem);
       if (!reading.ok) first ??= reading.problem;
     }
+    const where = schedule.read();
+    if (where === undefined) first ??= LAYERS_PROBLEM;
     setText(problem, first ?? '');
     show(problem, first !== undefined);
     const choice = drafted();
-    const inUse = store.model.state?.variant;
-    const same = choice !== undefined && inUse !== undefined && sameChoice(choice, inUse);
+    const inUse = store.model.state;
+    const same =
+      choice !== undefined &&
+      inUse !== undefined &&
+      sameChoice(choice, inUse.variant) &&
+      sameSchedule(where, inUse.schedule);
     show(actions, !same);
-    disable(apply, choice === undefined);
+    disable(apply, choice === undefined || where === undefined);
   }
 
   function build(choice: VariantChoice): void {
@@ -131,7 +149,8 @@ export function createVariant(context: Context): HTMLElement {
     review();
   }
 
-  function adopt(choice: VariantChoice, variants: readonly VariantInfo[]): void {
+  function adopt({ variant: choice, variants, schedule: where }: PanelState): void {
+    schedule.show(where);
     draft = variants.find(variant => variant.id === choice.id);
     picker.show(
       variants.map(({ id, title, summary: help }) => ({ value: id, text: title, help })),
@@ -141,10 +160,11 @@ export function createVariant(context: Context): HTMLElement {
   }
 
   store.watch(
-    ({ state }) => (state === undefined ? '' : JSON.stringify([state.variant, state.variants])),
+    ({ state }) =>
+      state === undefined ? '' : JSON.stringify([state.variant, state.variants, state.schedule]),
     (_, { state }) => {
       show(element, state !== undefined && state.variants.length > 0);
-      if (state !== undefined) adopt(state.variant, state.variants);
+      if (state !== undefined) adopt(state);
     },
   );
   return element;
@@ -154,4 +174,8 @@ function sameChoice(one: VariantChoice, other: VariantChoice): boolean {
   const flat = ({ id, params }: VariantChoice): string =>
     JSON.stringify([id, Object.entries(params).sort(([a], [b]) => (a < b ? -1 : 1))]);
   return flat(one) === flat(other);
+}
+
+function sameSchedule(one: Schedule | undefined, other: Schedule): boolean {
+  return one !== undefined && one.mode === other.mode && one.layers === other.layers.trim();
 }

@@ -54,6 +54,7 @@ export function describeRow({ keys, weights }: MixerRow, options: RowOptions): R
     distribution,
     histogram: histogram(keys, weights, token),
     profile: profile(keys, weights, tokens, options.profile),
+    against: undefined,
   };
 }
 

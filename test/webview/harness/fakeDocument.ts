@@ -97,6 +97,9 @@ export function fakeRow(ref: RowRef, total: number, cells: number, top: number, 
     distribution: !signed,
     histogram,
     profile,
+    against: !signed
+      ? { recall: 0.83, error: 0.21, entropy: 2.9, span: Math.min(n, 900), sink: 0.2, missed: [] }
+      : undefined,
   };
 }
 

@@ -143,7 +143,13 @@ await check('another variant by keyboard: parameters follow, Apply sends it', as
   await page.waitForTimeout(80);
   await focus('.variant .actions vscode-button');
   await press('Enter');
-  assert.deepEqual(await last(), ['setVariant', { id: 'local', params: { window: 64 } }]);
+  assert.deepEqual(await last(), [
+    'setVariant',
+    [
+      { id: 'local', params: { window: 64 } },
+      { mode: 'live', layers: 'all', others: [] },
+    ],
+  ]);
 });
 
 await check('the selection is announced once it rests', async () => {

@@ -1,7 +1,8 @@
 /** Runs in the harness page before the panel: plays VS Code and the extension. */
 
 import { createBirpc } from 'birpc';
-import type { Overview, TokenStats, VariantInfo } from '../../../src/protocol/inspection';
+import type { Overview, Schedule, StatName, TokenStats, VariantInfo } from '../../../src/protocol/inspection';
+import { EVERYWHERE, STAT_NAMES } from '../../../src/protocol/inspection';
 import type { HostApi, PanelApi, PanelState } from '../../../src/protocol/panel';
 import { decodeMessage, encodeMessage, Problem } from '../../../src/protocol/problem';
 import { fakeRow, fakeStructure, HEADS, LAYERS, lineAt, noise, wordAt } from './fakeDocument';
@@ -29,6 +30,7 @@ const VARIANTS: readonly VariantInfo[] = [
     cost: 'N²',
     plan: [],
     params: {},
+    tensors: {},
   },
   {
     id: 'local',
@@ -48,6 +50,7 @@ const VARIANTS: readonly VariantInfo[] = [
       },
       sinks: { type: 'integer', default: 0, min: 0, max: 1024, help: 'First tokens that every query sees.' },
     },
+    tensors: {},
   },
   {
     id: 'segmented',
@@ -73,10 +76,13 @@ const VARIANTS: readonly VariantInfo[] = [
       },
       mean: { type: 'boolean', default: true, help: 'Pool a segment by its mean, not by attention.' },
     },
+    tensors: {},
   },
 ];
 
 const variantId = scene === 'dense' || scene === 'lsh' ? 'dense' : 'segmented';
+/** One scene shows what only a shadow run has. */
+const schedule: Schedule = scene === 'segmented' ? { mode: 'shadow', layers: '1-3', others: [] } : EVERYWHERE;
 let state: PanelState = {
   inspection: {
     id: `fake-${total}`,
@@ -93,8 +99,11 @@ let state: PanelState = {
       context: 131_072,
     },
     variant: { id: variantId, params: {} },
+    schedule,
+    layerVariants: Array.from({ length: LAYERS }, () => ({ id: variantId, params: {} })),
     device: { name: 'cpu', fallback: undefined },
     tokens: total,
+    kept: 0,
     layers: LAYERS,
     heads: HEADS,
     loss: 2.514,
@@ -107,6 +116,7 @@ let state: PanelState = {
   problem: undefined,
   variants: VARIANTS,
   variant: { id: variantId, params: {} },
+  schedule,
   selection: { layer: 2, head: 3, token: Math.floor(total * 0.59), pinned: false },
   topKeys: 16,
 };
@@ -143,30 +153,21 @@ function tokenStats(layer: number, head: number): TokenStats {
     ),
     sink: series(token => Math.min(1, (0.15 * ((layer + head) % 4) + 0.3 * noise(token)) * wave(token))),
     peak: series(token => Math.min(1, 0.1 + 0.8 * noise(token, head, layer) ** 3)),
+    error: series(token => (schedule.mode === 'shadow' ? 0.4 * noise(token, layer, head) ** 2 : Number.NaN)),
   };
 }
 
 function overview(): Overview {
   const mean = (values: Float32Array): number =>
     values.reduce((sum, value) => sum + value, 0) / values.length;
-  const stats = { entropy: [] as number[], span: [] as number[], sink: [] as number[], peak: [] as number[] };
-  for (let at = 0; at < LAYERS * HEADS; at++) {
-    const made = tokenStats(Math.floor(at / HEADS), at % HEADS);
+  const all = Array.from({ length: LAYERS * HEADS }, (_, at) => {
     const known = scene !== 'running' || at < 2 * HEADS;
-    for (const name of ['entropy', 'span', 'sink', 'peak'] as const) {
-      stats[name].push(known ? mean(made[name]) : Number.NaN);
-    }
-  }
-  return {
-    layers: LAYERS,
-    heads: HEADS,
-    stats: {
-      entropy: Float32Array.from(stats.entropy),
-      span: Float32Array.from(stats.span),
-      sink: Float32Array.from(stats.sink),
-      peak: Float32Array.from(stats.peak),
-    },
-  };
+    return known ? tokenStats(Math.floor(at / HEADS), at % HEADS) : undefined;
+  });
+  const means = (name: StatName): Float32Array =>
+    Float32Array.from(all, made => (made === undefined ? Number.NaN : mean(made[name])));
+  const stats = Object.fromEntries(STAT_NAMES.map(name => [name, means(name)])) as Overview['stats'];
+  return { layers: LAYERS, heads: HEADS, stats };
 }
 
 /** What the panel asked for, for the checks that drive this page. */
@@ -185,8 +186,8 @@ const host: HostApi = {
     void panel.stateChanged(state);
     return Promise.resolve();
   },
-  setVariant: choice => {
-    calls.push(['setVariant', choice]);
+  setVariant: (choice, where) => {
+    calls.push(['setVariant', [choice, where]]);
     return Promise.resolve();
   },
   reveal: token => {

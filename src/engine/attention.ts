@@ -1,0 +1,112 @@
+/** One layer's attention over a whole document: the variant's, and in a shadow run the layer's own beside it. */
+
+import { ROW_STAT_NAMES } from '../protocol/inspection';
+import { outputErrors } from './analysis/against';
+import { describeRow } from './analysis/row';
+import type { LayerState } from './inspection';
+import type { Attended, Block, BlockStats, Mixer } from './variants/primitives/mixer';
+
+/** Queries of a block, at most. */
+export const BLOCK = 256;
+/** Attention scores in memory at once: a block's queries times its keys times the heads. */
+const MOST_SCORES = 2 ** 22;
+/** Keys of all the rows that stand for a mixer that forms none, and how many rows those are. */
+const SAMPLED_KEYS = 2 ** 22;
+const FEWEST_SAMPLES = 16;
+const MOST_SAMPLES = 128;
+
+interface AttendOptions {
+  readonly mixer: Mixer;
+  /** The layer's own attention, which drives the model in a shadow run; undefined in a live one. */
+  readonly own: Mixer | undefined;
+  /** The first token to attend. */
+  readonly from: number;
+}
+
+/** What of a document's attention goes on into the model: `y [H, B, E]` of a block. */
+export type Consumer = (block: Block, y: Float32Array) => Promise<void>;
+
+/**
+ * Attends block by block, keeps the statistics of every token, and hands the outputs that drive the model to
+ * `consume`.
+ */
+export async function attendLayer(
+  state: LayerState,
+  { mixer, own, from }: AttendOptions,
+  consume: Consumer,
+): Promise<void> {
+  const { tokens, q, v } = state.layer;
+  const heads = q.shape[0]!;
+  const width = v.shape[2]!;
+  for (let start = from; start < tokens;) {
+    const mixers = own === undefined ? [mixer] : [mixer, own];
+    const block = { start, end: Math.min(tokens, start + blockLength(mixers, start, tokens, heads)) };
+    const attended = await mixer.attend(block);
+    keepStats(state, block, attended.stats);
+    const driving: Attended = own === undefined || own === mixer ? attended : await own.attend(block);
+    if (own !== undefined) {
+      keep(state.stats.error, outputErrors(attended.y, driving.y, width), block, tokens);
+    }
+    await consume(block, driving.y);
+    start = block.end;
+  }
+}
+
+/**
+ * The statistics of evenly spaced tokens, for a mixer that forms no rows while it attends.
+ *
+ * @param pause is awaited between rows, and may throw.
+ * @returns how many tokens a head were sampled; 0 where the mixer's statistics are complete.
+ */
+export async function sampleStats(
+  state: LayerState,
+  mixer: Mixer,
+  pause: () => Promise<void>,
+): Promise<number> {
+  const { tokens, q } = state.layer;
+  const { entropy } = state.stats;
+  if (!Number.isNaN(entropy[entropy.length - 1])) return 0;
+  const wanted = Math.min(MOST_SAMPLES, Math.max(FEWEST_SAMPLES, Math.floor(SAMPLED_KEYS / tokens)));
+  const count = Math.min(tokens, wanted);
+  for (let head = 0; head < q.shape[0]!; head++) {
+    for (let at = 0; at < count; at++) {
+      const token = Math.floor(((at + 1) * tokens) / count) - 1;
+      const { layer, attention } = state;
+      const { distribution } = attention.variant;
+      const row = describeRow(await mixer.row(head, token), {
+        layer: layer.index,
+        head,
+        token,
+        tokens,
+        top: 0,
+        profile: 0,
+        distribution,
+      });
+      for (const name of ROW_STAT_NAMES) state.stats[name][head * tokens + token] = row[name];
+      await pause();
+    }
+  }
+  return count;
+}
+
+function keepStats({ stats, layer }: LayerState, block: Block, found: BlockStats | undefined): void {
+  if (found === undefined) return;
+  for (const name of ROW_STAT_NAMES) keep(stats[name], found[name], block, layer.tokens);
+}
+
+/** Writes `[H, B]` into its place in `[H, N]`. */
+function keep(all: Float32Array, part: Float32Array, { start, end }: Block, tokens: number): void {
+  const length = end - start;
+  for (let head = 0; head * length < part.length; head++) {
+    all.set(part.subarray(head * length, (head + 1) * length), head * tokens + start);
+  }
+}
+
+/** As many queries as keep the block's scores within bounds, from 16 to `BLOCK`. */
+export function blockLength(mixers: readonly Mixer[], start: number, tokens: number, heads: number): number {
+  const last = Math.min(tokens, start + BLOCK);
+  const keys = Math.max(...mixers.map(mixer => mixer.cost({ start, end: last }))) / (last - start);
+  let length = BLOCK;
+  while (length > 16 && length * keys * heads > MOST_SCORES) length /= 2;
+  return length;
+}

@@ -1,0 +1,104 @@
+/** Which variant attends in which layer of a model. */
+
+import type { InspectRequest } from '../protocol/engine';
+import type { Note, VariantChoice, VariantInfo } from '../protocol/inspection';
+import { Problem } from '../protocol/problem';
+import type { NativeAttention } from './model/decoder';
+import { variantById } from './variants';
+import type { Tensors, Variant } from './variants/primitives/mixer';
+import { resolveParams } from './variants/primitives/params';
+
+/** Stands in the list of variants for what the model itself does. */
+export const NATIVE: VariantInfo = {
+  id: 'native',
+  title: "The model's own",
+  summary: 'Every layer attends as the model was made: dense, or with its own windows.',
+  source: 'the config of the checkpoint',
+  trainingClass: 'TF',
+  cost: 'that of the model',
+  plan: [],
+  params: {},
+  tensors: {},
+};
+
+export interface LayerAttention {
+  readonly variant: Variant;
+  readonly choice: VariantChoice;
+}
+
+/**
+ * `[L]`: what each layer attends with.
+ *
+ * @throws Problem for an unknown variant, a parameter it does not take, and layers the model does not have.
+ */
+export function scheduleLayers(
+  { variant, schedule }: Pick<InspectRequest, 'variant' | 'schedule'>,
+  own: readonly LayerAttention[],
+): readonly LayerAttention[] {
+  const layers = [...own];
+  for (const part of [{ layers: schedule.layers, variant }, ...schedule.others]) {
+    const chosen = part.variant.id === NATIVE.id ? undefined : attention(part.variant);
+    for (const layer of readLayers(part.layers, own.length)) layers[layer] = chosen ?? own[layer]!;
+  }
+  return layers;
+}
+
+/** A model's own attention in one layer, as a variant. */
+export function nativeAttention({ causal, window }: NativeAttention): LayerAttention {
+  const params = causal ? {} : { causal };
+  return attention(
+    window === undefined ? { id: 'dense', params } : { id: 'local', params: { ...params, window } },
+  );
+}
+
+/** The choice by its plain name where every layer of the model attends alike, as `native` would. */
+export function chosenVariant(choice: VariantChoice, own: readonly LayerAttention[]): VariantChoice {
+  const [first] = own;
+  const uniform = first !== undefined && own.every(layer => sameAttention(layer, first));
+  return choice.id === NATIVE.id && uniform ? first.choice : choice;
+}
+
+export function sameAttention({ choice }: LayerAttention, other: LayerAttention): boolean {
+  const flat = ({ id, params }: VariantChoice) =>
+    JSON.stringify([id, Object.entries(params).sort(([a], [b]) => (a < b ? -1 : 1))]);
+  return flat(choice) === flat(other.choice);
+}
+
+/**
+ * Layer numbers from words such as `all` or `0, 2-3`.
+ *
+ * @param count how many layers the model has.
+ */
+export function readLayers(words: string, count: number): readonly number[] {
+  if (words.trim() === 'all') return Array.from({ length: count }, (_, layer) => layer);
+  return words.split(',').flatMap(word => {
+    const [, from, to = from] = /^\s*(\d{1,9})(?:\s*-\s*(\d{1,9}))?\s*$/.exec(word) ?? [];
+    const first = Number(from);
+    const last = Number(to);
+    if (from === undefined || first > last || last >= count) {
+      throw new Problem(
+        `The layers '${words}' cannot be read: expected 'all' or numbers and ranges from 0 to ${count - 1}, such as '0, 2-3'.`,
+      );
+    }
+    return Array.from({ length: last - first + 1 }, (_, at) => first + at);
+  });
+}
+
+/** One sentence for every tensor of the variant's own that was not given and had to be found or drawn. */
+export function standIns({ title, tensors }: VariantInfo, given: Tensors): readonly Note[] {
+  return Object.entries(tensors)
+    .filter(([name]) => given[name] === undefined)
+    .map(([name, { origin, standIn }]) => `${title}: ${name} is ${ORIGINS[origin]}: ${standIn}.`);
+}
+
+const ORIGINS = {
+  fitted: 'fitted to this document',
+  random: 'random',
+  set: 'not learned but set',
+} as const;
+
+function attention(choice: VariantChoice): LayerAttention {
+  const variant = variantById(choice.id);
+  resolveParams(variant.info.id, variant.info.params, choice.params);
+  return { variant, choice };
+}
