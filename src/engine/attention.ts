@@ -105,8 +105,12 @@ function keep(all: Float32Array, part: Float32Array, { start, end }: Block, toke
 /** As many queries as keep the block's scores within bounds, from 16 to `BLOCK`. */
 export function blockLength(mixers: readonly Mixer[], start: number, tokens: number, heads: number): number {
   const last = Math.min(tokens, start + BLOCK);
-  const keys = Math.max(...mixers.map(mixer => mixer.cost({ start, end: last }))) / (last - start);
-  let length = BLOCK;
-  while (length > 16 && length * keys * heads > MOST_SCORES) length /= 2;
-  return length;
+  const lengths = mixers.map(mixer => {
+    if (mixer.blockLength !== undefined) return mixer.blockLength(start, BLOCK);
+    const keys = mixer.cost({ start, end: last }) / (last - start);
+    let length = BLOCK;
+    while (length > 16 && length * keys * heads > MOST_SCORES) length /= 2;
+    return length;
+  });
+  return Math.min(...lengths);
 }

@@ -1,7 +1,7 @@
 /** The `longsight` command: a thin face on the engine. */
 
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 
 import {
   DEVICE_CHOICES,
@@ -14,10 +14,10 @@ import {
   type VariantInfo,
 } from '../protocol/inspection';
 import { Problem, sentence } from '../protocol/problem';
-import { checkCase } from './check';
+import { check } from './checkCommand';
+import { isDump } from './dump';
 import { createEngine } from './engine';
-import { checkLine, inspectionReport, variantTable } from './report';
-import { openDevice } from './runtime/device';
+import { inspectionReport, variantTable } from './report';
 import { NATIVE } from './schedule';
 import { readDocument } from './text/document';
 import { VARIANTS, variantById } from './variants';
@@ -44,6 +44,7 @@ interface InspectOptions {
   readonly token?: number;
   readonly top: number;
   readonly memory?: boolean;
+  readonly html?: string;
   readonly json?: boolean;
 }
 
@@ -60,7 +61,7 @@ function program(): Command {
     .description('run a model over a text file and print a row of attention')
     .argument('[file]', 'a text file, UTF-8')
     .option('--ids <numbers>', 'token ids in place of a file, as 1,2,3; needs no tokeniser', tokenIds)
-    .option('--model <folder>', 'a Hugging Face checkpoint folder', BUNDLED_MODEL)
+    .option('--model <folder>', 'a Hugging Face checkpoint folder, or a tensor dump', BUNDLED_MODEL)
     .option('--variant <id>', 'attention variant', NATIVE.id)
     .option('--set <key=value>', 'a parameter of the variant; may be repeated', append, [])
     .addOption(
@@ -82,12 +83,14 @@ function program(): Command {
     .option('--top <number>', 'how many of the strongest keys to list', wholeNumber, 10)
     .option('--memory', 'add what the row reads from: slots, or a state over time')
     .option('--logits <file>', 'write logits [N, vocabulary] (or last hidden states) as safetensors')
+    .option('--html <file>', 'write a page about the inspection and the row, to open in any browser')
     .option('--json', 'print one JSON object')
     .action(inspect);
   command
     .command('check')
     .description('run case files and compare with what they expect')
-    .argument('<case...>', 'safetensors files with q, k, v and expect.y or expect.m')
+    .argument('[case...]', 'safetensors files with q, k, v and expect.y or expect.m')
+    .option('--from <list>', 'a file with the path of a case file on every line; - for standard input')
     .addOption(deviceOption())
     .option('--json', 'print one JSON array')
     .action(check);
@@ -105,22 +108,27 @@ function program(): Command {
 
 async function inspect(file: string | undefined, options: InspectOptions): Promise<void> {
   const { ids } = options;
-  if ((file === undefined) === (ids === undefined)) {
-    throw new Problem('Expected either a file or --ids with token ids, and not both.');
+  const model = resolve(options.model);
+  const given = [file !== undefined, ids !== undefined, isDump(model)].filter(Boolean);
+  if (given.length !== 1) {
+    throw new Problem('Expected one of: a file, --ids with token ids, or a tensor dump as the --model.');
   }
   const info = infoOf(options.variant);
   const params = parseSettings(options.set, info.params);
-  const text = file === undefined ? ids!.join(' ') : await readDocument(resolve(file));
   const started = performance.now();
   const engine = createEngine({
     started: () => undefined,
     progress: ({ fraction, phase }) => showProgress(fraction, phase),
     log: (level, message) => process.stderr.write(`${level}: ${message}\n`),
   });
+  const text =
+    file !== undefined
+      ? await readDocument(resolve(file))
+      : (ids?.join(' ') ?? (await engine.dumpText(model)));
   const summary = await engine.inspect({
     id: ID,
     text,
-    model: resolve(options.model),
+    model,
     ...(ids === undefined ? {} : { ids }),
     ...(options.logits === undefined ? {} : { logits: resolve(options.logits) }),
     variant: { id: info.id, params },
@@ -140,6 +148,11 @@ async function inspect(file: string | undefined, options: InspectOptions): Promi
   };
   const [row] = await engine.rows([{ id: ID, ...ref, top: options.top, profile: 0, against: true }]);
   const memory = options.memory ? await engine.memory({ id: ID, row: ref, limit: SLOTS }) : undefined;
+  if (options.html !== undefined) {
+    const name = file === undefined ? 'token ids' : basename(file);
+    const page = { name, file: resolve(options.html), row: ref, top: options.top };
+    await engine.export({ id: ID, format: 'html', ...page });
+  }
   const table = await engine.tokens(ID);
   const textOf = (token: number) => text.slice(table.starts[token], table.ends[token]);
   showProgress(undefined, '');
@@ -147,22 +160,6 @@ async function inspect(file: string | undefined, options: InspectOptions): Promi
   print(
     inspectionReport(options.memory ? { ...report, memory: memory ?? null } : report, options.json ?? false),
   );
-}
-
-async function check(
-  files: readonly string[],
-  options: { device: DeviceChoice; json?: boolean },
-): Promise<void> {
-  const { executor, info } = await openDevice(options.device);
-  if (info.fallback !== undefined) process.stderr.write(`warn: ${info.fallback}\n`);
-  const results = [];
-  for (const file of files) {
-    const result = await checkCase(file, executor);
-    results.push(result);
-    if (!options.json) print(checkLine(result));
-  }
-  if (options.json) print(JSON.stringify(results, undefined, 2));
-  if (results.some(({ status }) => status === 'FAIL')) process.exitCode = 1;
 }
 
 function append(value: string, earlier: readonly string[]): readonly string[] {

@@ -6,7 +6,12 @@ import { join } from 'node:path';
 import type { EngineApi, EngineEvents, EngineInfo, InspectRequest } from '../protocol/engine';
 import type { DeviceChoice } from '../protocol/inspection';
 import { Problem } from '../protocol/problem';
+import { writeReport } from './htmlReport';
+import { hurtsOf } from './hurts';
+import { isDump, openDump } from './dump';
 import type { Inspection } from './inspection';
+import { mapTile } from './mapTile';
+import { writeInspection } from './inspectionFile';
 import { prepare, run } from './inspect';
 import { describeCheckpoint } from './model/checkpoint';
 import { openDevice, type OpenDevice } from './runtime/device';
@@ -35,8 +40,12 @@ export function createEngine(events: EngineEvents, spill: Partial<SpillOptions> 
   }
 
   /** While a document runs again, its new inspection answers as soon as its tokens are known. */
+  function held(id: string): Inspection | undefined {
+    return running.get(id)?.inspection ?? finished.get(id);
+  }
+
   function inspection(id: string): Inspection {
-    const found = running.get(id)?.inspection ?? finished.get(id);
+    const found = held(id);
     if (found !== undefined) return found;
     throw new Problem('This document is not inspected, or no longer. Inspect it again.');
   }
@@ -59,8 +68,9 @@ export function createEngine(events: EngineEvents, spill: Partial<SpillOptions> 
       if (weightsOf !== undefined && weightsOf !== request.model) await open.executor.release();
       weightsOf = request.model;
       const prepared = await prepare(request, open, store);
-      job.inspection = prepared;
-      events.started(prepared.summary());
+      const { inspection: next } = prepared;
+      job.inspection = next;
+      events.started(next.summary());
       let told = 0;
       const earlier = request.basis === undefined ? undefined : finished.get(request.basis);
       const hooks = {
@@ -74,9 +84,9 @@ export function createEngine(events: EngineEvents, spill: Partial<SpillOptions> 
       };
       await run(prepared, open, hooks, earlier);
       await finished.get(id)?.subject.store.close();
-      finished.set(id, prepared);
+      finished.set(id, next);
       done = true;
-      return prepared.summary();
+      return next.summary();
     } catch (error) {
       throw explained(error);
     } finally {
@@ -93,7 +103,8 @@ export function createEngine(events: EngineEvents, spill: Partial<SpillOptions> 
         variants: [NATIVE, ...VARIANTS.map(({ info }) => info)],
       };
     },
-    describeModel: directory => describeCheckpoint(directory),
+    describeModel: async model => (isDump(model) ? (await openDump(model)).info : describeCheckpoint(model)),
+    dumpText: async path => (await openDump(path)).source.text,
     openDevice: async choice => (await device(choice)).info,
     inspect,
     async cancel(id) {
@@ -119,6 +130,15 @@ export function createEngine(events: EngineEvents, spill: Partial<SpillOptions> 
     tokenDetail: async (id, token) => inspection(id).tokenDetail(token),
     structure: async ({ id, row, limit }) => inspection(id).structure(row, limit),
     memory: async ({ id, row, limit }) => inspection(id).memory(row, limit),
+    hurts: async ({ id, head, limit }) => hurtsOf(inspection(id), head, limit),
+    async export({ id, format, file, name, row, top }) {
+      if (format === 'json') await writeInspection(inspection(id), name, file);
+      else await writeReport(inspection(id), { name, file, row, top });
+    },
+    map: async ({ id, ...tile }) => {
+      const of = inspection(id);
+      return mapTile(of, tile, () => held(id) !== of);
+    },
   };
 }
 

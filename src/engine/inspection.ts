@@ -3,6 +3,7 @@
 import {
   type HeadRef,
   type InspectionSummary,
+  type ModelInfo,
   type Overview,
   type Row,
   type RowRef,
@@ -47,8 +48,10 @@ export interface LayerState {
 interface Subject {
   readonly id: string;
   readonly source: Source;
-  readonly decoder: Decoder;
-  /** Changes when the checkpoint's files do. */
+  readonly model: ModelInfo;
+  /** The stages of the model; undefined for a tensor dump. */
+  readonly decoder: Decoder | undefined;
+  /** Changes when the model's files do. */
   readonly stamp: string;
   readonly choice: VariantChoice;
   readonly schedule: Schedule;
@@ -89,7 +92,7 @@ export class Inspection {
   }
 
   get heads(): number {
-    return this.subject.decoder.info.heads;
+    return this.subject.model.heads;
   }
 
   /** Adds sentences for the reader, each once. */
@@ -103,17 +106,17 @@ export class Inspection {
   }
 
   summary(): InspectionSummary {
-    const { id, decoder, choice, schedule, layers, device } = this.subject;
+    const { id, model, choice, schedule, layers, device } = this.subject;
     return {
       id,
-      model: decoder.info,
+      model,
       variant: choice,
       schedule,
       layerVariants: layers.map(layer => layer.choice),
       device,
       tokens: this.tokens,
       kept: this.kept,
-      layers: decoder.info.layers,
+      layers: model.layers,
       heads: this.heads,
       loss: this.#seconds === undefined ? undefined : meanLoss(this.losses),
       seconds: this.#seconds ?? (performance.now() - this.#started) / 1000,
@@ -121,12 +124,13 @@ export class Inspection {
     };
   }
 
-  units(unit: TextUnit): Int32Array {
+  /** The unit index of every token, `[N]`. */
+  readonly units = (unit: TextUnit): Int32Array => {
     let labels = this.#units.get(unit);
     labels ??= unitsOf(this.subject.source.text, this.subject.source.table, unit);
     this.#units.set(unit, labels);
     return labels;
-  }
+  };
 
   stats({ layer, head }: HeadRef): TokenStats {
     this.#checkHead({ layer, head });
@@ -138,7 +142,7 @@ export class Inspection {
   }
 
   overview(): Overview {
-    const { layers } = this.subject.decoder.info;
+    const { layers } = this.subject.model;
     const means = (name: StatName) => {
       const result = new Float32Array(layers * this.heads).fill(NaN);
       this.layers.forEach(({ stats }, layer) => {
@@ -154,7 +158,7 @@ export class Inspection {
   }
 
   async row({ layer, head, token, top, profile, against }: Omit<RowRequest, 'id'>): Promise<Row> {
-    const mixer = this.#mixer({ layer, head, token });
+    const mixer = this.mixerOf({ layer, head, token });
     const row = await mixer.row(head, token);
     const state = this.layers[layer]!;
     const { distribution } = state.attention.variant;
@@ -170,7 +174,7 @@ export class Inspection {
   }
 
   async structure(ref: RowRef | undefined, limit: number): Promise<Structure> {
-    const mixer = ref && this.#mixer(ref);
+    const mixer = ref && this.mixerOf(ref);
     const row = ref && mixer && { ...(await mixer.row(ref.head, ref.token)), token: ref.token };
     const planned = (mixer ?? this.layers[0]?.mixer)?.structure(ref?.token) ?? [];
     const { title } = (this.subject.layers[ref?.layer ?? 0] ?? this.subject.layers[0]!).variant.info;
@@ -186,7 +190,7 @@ export class Inspection {
 
   /** Undefined where the layer's variant has no memory but the keys themselves. */
   async memory(ref: RowRef, limit: number): Promise<Memory | undefined> {
-    const mixer = this.#mixer(ref);
+    const mixer = this.mixerOf(ref);
     const title = `Memory of ${this.layers[ref.layer]!.attention.variant.info.title}`;
     return describeMemory(mixer, { ref, title, tokens: this.tokens, limit });
   }
@@ -222,7 +226,8 @@ export class Inspection {
     return this.#textNodes;
   }
 
-  #mixer(ref: RowRef): Mixer {
+  /** @throws Problem for a row that the document does not have, and while its layer is not computed. */
+  mixerOf(ref: RowRef): Mixer {
     this.#checkHead(ref);
     this.#checkToken(ref.token);
     const mixer = this.layers[ref.layer]?.mixer;
@@ -233,7 +238,7 @@ export class Inspection {
   }
 
   #checkHead({ layer, head }: HeadRef): void {
-    const { layers } = this.subject.decoder.info;
+    const { layers } = this.subject.model;
     if (!isIndex(layer, layers)) throw new Problem(`The model has layers 0 to ${layers - 1}, not ${layer}.`);
     if (!isIndex(head, this.heads))
       throw new Problem(`The model has heads 0 to ${this.heads - 1}, not ${head}.`);

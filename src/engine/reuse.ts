@@ -1,7 +1,9 @@
 /** What an earlier inspection of almost the same text spares the next one. */
 
+import { STAT_NAMES } from '../protocol/inspection';
 import type { Inspection, LayerState } from './inspection';
 import { sameAttention } from './schedule';
+import type { Layer } from './variants/primitives/mixer';
 
 /**
  * How many leading tokens keep all that was computed of them: those before the first changed one, if the
@@ -22,6 +24,7 @@ function isSameRun(next: Inspection, earlier: Inspection): boolean {
   const { subject } = next;
   const other = earlier.subject;
   const { decoder } = subject;
+  if (decoder === undefined) return false;
   return (
     other.stamp === subject.stamp &&
     other.device.name === subject.device.name &&
@@ -40,23 +43,25 @@ function isSameRun(next: Inspection, earlier: Inspection): boolean {
   );
 }
 
-/** Copies queries, keys, values and statistics of the first `count` tokens. */
-export function copyLayer(to: LayerState, from: LayerState, count: number): void {
+/** Copies queries, keys and values of the first `count` tokens. */
+export function copyHeads(to: Layer, from: Layer, count: number): void {
   for (const name of ['q', 'k', 'v'] as const) {
-    const [heads, padded, width] = to.layer[name].shape as [number, number, number];
-    const stride = from.layer[name].shape[1]!;
-    const source = from.layer[name].data;
+    const [heads, padded, width] = to[name].shape as [number, number, number];
+    const stride = from[name].shape[1]!;
+    const source = from[name].data;
     for (let head = 0; head < heads; head++) {
       const at = head * stride * width;
-      to.layer[name].data.set(source.subarray(at, at + count * width), head * padded * width);
+      to[name].data.set(source.subarray(at, at + count * width), head * padded * width);
     }
   }
-  for (const name of Object.keys(to.stats) as (keyof LayerState['stats'])[]) {
-    const { tokens } = to.layer;
-    const before = from.layer.tokens;
-    for (let head = 0; head * tokens < to.stats[name].length; head++) {
-      const at = head * before;
-      to.stats[name].set(from.stats[name].subarray(at, at + count), head * tokens);
+}
+
+/** Copies the statistics of the first `count` tokens. */
+export function copyStats(to: LayerState, from: LayerState, count: number): void {
+  for (const name of STAT_NAMES) {
+    for (let head = 0; head < to.layer.q.shape[0]!; head++) {
+      const at = head * from.layer.tokens;
+      to.stats[name].set(from.stats[name].subarray(at, at + count), head * to.layer.tokens);
     }
   }
 }

@@ -31,15 +31,19 @@ export async function readSource(
   vocabulary: number,
 ): Promise<Source> {
   const source = ids === undefined ? await fromText(text, directory, vocabulary) : fromIds(ids, vocabulary);
-  const count = source.table.ids.length;
-  if (count === 0) throw new Problem('The tokeniser makes no token of this document.');
-  if (count > maxTokens) {
-    throw new Problem(
-      `The document has ${count} tokens, more than the limit of ${maxTokens}. ` +
-        'Inspect a selection, or raise the limit (longsight.maxTokens).',
-    );
-  }
+  checkLength(source, maxTokens);
   return source;
+}
+
+/** @throws Problem for no tokens, and for more than the limit. */
+export function checkLength({ table }: Source, maxTokens: number): void {
+  const count = table.ids.length;
+  if (count === 0) throw new Problem('The tokeniser makes no token of this document.');
+  if (count <= maxTokens) return;
+  throw new Problem(
+    `The document has ${count} tokens, more than the limit of ${maxTokens}. ` +
+      'Inspect a selection, or raise the limit (longsight.maxTokens).',
+  );
 }
 
 async function fromText(text: string, directory: string, vocabulary: number): Promise<Source> {
@@ -61,7 +65,7 @@ function fromIds(ids: readonly number[], vocabulary: number): Source {
   ids.forEach((id, token) => {
     starts[token] = at;
     ends[token] = at + String(id).length;
-    at = ends[token]! + 1;
+    at = ends[token] + 1;
   });
   return {
     text: ids.join(' '),

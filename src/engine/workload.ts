@@ -3,8 +3,17 @@
 import { setImmediate } from 'node:timers/promises';
 
 import { Cancelled } from '../protocol/problem';
-import type { Decoder } from './model/decoder';
+import type { ModelInfo } from '../protocol/inspection';
 import type { Block, Mixer } from './variants/primitives/mixer';
+
+/** Multiplications of a model outside attention. */
+export interface Costs {
+  readonly info: ModelInfo;
+  /** A token and layer. */
+  readonly layerCost: number;
+  /** A token, for the next-token loss. */
+  readonly headCost: number;
+}
 
 interface Listener {
   progress(fraction: number, phase: string): void;
@@ -18,16 +27,16 @@ const OVERHEAD = 16;
 
 export class Workload {
   readonly #span: Block;
-  readonly #decoder: Decoder;
+  readonly #costs: Costs;
   readonly #listener: Listener;
   #attention: number;
   #done = 0;
   #fraction = 0;
 
   /** @param span the tokens to compute. */
-  constructor(span: Block, decoder: Decoder, listener: Listener) {
+  constructor(span: Block, costs: Costs, listener: Listener) {
     this.#span = span;
-    this.#decoder = decoder;
+    this.#costs = costs;
     this.#listener = listener;
     // Until the first plan is known, as if every pair were attended.
     this.#attention = this.#pairCost * span.end * this.#tokens;
@@ -45,12 +54,11 @@ export class Workload {
 
   /** `share` of a block's work outside attention is done. */
   linear({ start, end }: Block, layer: number, share: number): Promise<void> {
-    return this.#step((end - start) * this.#decoder.layerCost * share, this.#layerPhase(layer));
+    return this.#step((end - start) * this.#costs.layerCost * share, this.#layerPhase(layer));
   }
 
   attended(block: Block, layer: number, mixers: readonly Mixer[]): Promise<void> {
-    const linear = (block.end - block.start) * this.#decoder.layerCost * 0.7;
-    return this.#step(linear + pairsOf(mixers, block) * this.#pairCost, this.#layerPhase(layer));
+    return this.#step(pairsOf(mixers, block) * this.#pairCost, this.#layerPhase(layer));
   }
 
   /** Lets requests in where no work is counted. @throws Cancelled */
@@ -60,7 +68,7 @@ export class Workload {
   }
 
   scored({ start, end }: Block): Promise<void> {
-    return this.#step((end - start) * this.#headCost, 'Next-token loss');
+    return this.#step((end - start) * this.#costs.headCost, 'Next-token loss');
   }
 
   get #tokens(): number {
@@ -68,22 +76,18 @@ export class Workload {
   }
 
   get #pairCost(): number {
-    const { heads, headWidth } = this.#decoder.info;
+    const { heads, headWidth } = this.#costs.info;
     return heads * (2 * headWidth + OVERHEAD);
   }
 
-  get #headCost(): number {
-    return this.#decoder.hidden * this.#decoder.info.vocabulary;
-  }
-
   #layerPhase(layer: number): string {
-    return `Layer ${layer + 1} of ${this.#decoder.info.layers}`;
+    return `Layer ${layer + 1} of ${this.#costs.info.layers}`;
   }
 
   async #step(work: number, phase: string): Promise<void> {
-    const { info, layerCost } = this.#decoder;
+    const { info, layerCost, headCost } = this.#costs;
     this.#done += work;
-    const total = info.layers * (this.#attention + this.#tokens * layerCost) + this.#tokens * this.#headCost;
+    const total = info.layers * (this.#attention + this.#tokens * layerCost) + this.#tokens * headCost;
     this.#fraction = Math.max(this.#fraction, Math.min(1, this.#done / total));
     this.#listener.progress(this.#fraction, phase);
     await this.pause();

@@ -3,6 +3,7 @@
 import * as vscode from 'vscode';
 import { Problem } from '../protocol/problem';
 import type { Comparisons } from './compare';
+import { openDump } from './dumps';
 import type { Inspection } from './inspection';
 import { notify, Remediable } from './notifications';
 import type { Panel } from './panel';
@@ -47,6 +48,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   showLog: app => app.log.show(true),
   showPanel: app => app.panel.show(),
   openPanelBeside: app => app.panel.openBeside(),
+  openDump: inspectDump,
   openExample,
   openSettings: () =>
     vscode.commands.executeCommand('workbench.action.openSettings', '@ext:longsight.longsight'),
@@ -204,4 +206,10 @@ async function openExample(app: App): Promise<void> {
   const document = await vscode.workspace.openTextDocument(app.example);
   await vscode.window.showTextDocument(document);
   await app.runs.inspect(document);
+}
+
+/** From the palette, or from a file in the explorer. */
+async function inspectDump(app: App, file: unknown): Promise<void> {
+  const document = await openDump(app.engine, file instanceof vscode.Uri ? file : undefined);
+  if (document !== undefined) await app.runs.inspect(document);
 }

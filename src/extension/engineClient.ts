@@ -8,8 +8,11 @@ import type {
   EngineApi,
   EngineEvents,
   EngineInfo,
+  ExportRequest,
+  HurtsRequest,
   InspectRequest,
   LogLevel,
+  MapRequest,
   MemoryRequest,
   RowRequest,
   StructureRequest,
@@ -18,6 +21,7 @@ import type {
   DeviceChoice,
   DeviceInfo,
   HeadRef,
+  Hurt,
   InspectionSummary,
   ModelInfo,
   Overview,
@@ -28,6 +32,7 @@ import type {
   TokenStats,
   TokenTable,
 } from '../protocol/inspection';
+import type { MapTile } from '../protocol/map';
 import type { Memory } from '../protocol/memory';
 import { Cancelled, Problem } from '../protocol/problem';
 import { EngineProcess, type EngineLaunch } from './engineProcess';
@@ -47,10 +52,18 @@ export interface LogLine {
   readonly message: string;
 }
 
-/** How long a cancelled run may go on before the process is ended, in milliseconds. */
-export const CANCEL_GRACE = 5000;
+/** Waits, in milliseconds. */
+export interface Patience {
+  /** How long a cancelled run may go on before the process is ended. */
+  readonly cancel: number;
+  /** How long the process lives on after its last inspection is closed: only its end returns all memory. */
+  readonly idle: number;
+}
+
+export const PATIENCE: Patience = { cancel: 5000, idle: 20_000 };
 
 const RESTARTED = 'The engine was restarted.';
+const RESTED = 'The engine was ended: no inspection is open. It starts again with the next one.';
 
 interface Run {
   readonly engine: EngineProcess;
@@ -68,14 +81,17 @@ export class EngineClient implements EngineApi {
   readonly exited = new Signal<EngineExit>();
 
   private readonly launch: EngineLaunch;
-  private readonly grace: number;
+  private readonly patience: Patience;
   private readonly runs = new Map<string, Run>();
+  /** Inspections that the process holds. */
+  private readonly open = new Set<string>();
+  private resting: NodeJS.Timeout | undefined;
   private engine: EngineProcess | undefined;
   private disposed = false;
 
-  constructor(launch: EngineLaunch, grace: number = CANCEL_GRACE) {
+  constructor(launch: EngineLaunch, patience: Partial<Patience> = {}) {
     this.launch = launch;
-    this.grace = grace;
+    this.patience = { ...PATIENCE, ...patience };
   }
 
   /** The process id while one runs. */
@@ -87,8 +103,12 @@ export class EngineClient implements EngineApi {
     return this.ask('info');
   }
 
-  describeModel(directory: string): Promise<ModelInfo> {
-    return this.ask('describeModel', directory);
+  describeModel(model: string): Promise<ModelInfo> {
+    return this.ask('describeModel', model);
+  }
+
+  dumpText(path: string): Promise<string> {
+    return this.ask('dumpText', path);
   }
 
   openDevice(choice: DeviceChoice): Promise<DeviceInfo> {
@@ -108,6 +128,7 @@ export class EngineClient implements EngineApi {
         ),
       };
       this.runs.set(request.id, run);
+      answer.then(() => this.open.add(request.id)).catch(() => {});
       answer.then(resolve, reject);
       void run.settled.then(() => {
         if (this.runs.get(request.id) === run) this.runs.delete(request.id);
@@ -123,17 +144,19 @@ export class EngineClient implements EngineApi {
     run.stop();
     const late = setTimeout(() => {
       run.engine.kill(
-        `The engine did not stop within ${this.grace / 1000} s of being cancelled, so it was ended.`,
+        `The engine did not stop within ${this.patience.cancel / 1000} s of being cancelled, so it was ended.`,
       );
-    }, this.grace);
+    }, this.patience.cancel);
     void run.settled.then(() => clearTimeout(late));
     run.engine.call('cancel', id).catch(() => {});
     return Promise.resolve(true);
   }
 
-  close(id: string): Promise<void> {
+  async close(id: string): Promise<void> {
+    this.open.delete(id);
     // An engine that does not run holds nothing; do not start one to say so.
-    return this.engine?.call('close', id) ?? Promise.resolve();
+    await this.engine?.call('close', id);
+    this.restWhenIdle();
   }
 
   tokens(id: string): Promise<TokenTable> {
@@ -168,6 +191,18 @@ export class EngineClient implements EngineApi {
     return this.ask('memory', request);
   }
 
+  hurts(request: HurtsRequest): Promise<readonly Hurt[]> {
+    return this.ask('hurts', request);
+  }
+
+  export(request: ExportRequest): Promise<void> {
+    return this.ask('export', request);
+  }
+
+  map(request: MapRequest): Promise<MapTile> {
+    return this.ask('map', request);
+  }
+
   /** Ends the process and starts another; runs are answered with `Cancelled`. */
   async restart(): Promise<void> {
     await this.stop(RESTARTED);
@@ -180,6 +215,15 @@ export class EngineClient implements EngineApi {
     await this.stop('Longsight was closed.');
   }
 
+  private restWhenIdle(): void {
+    clearTimeout(this.resting);
+    if (this.engine === undefined) return;
+    this.resting = setTimeout(() => {
+      if (this.open.size === 0 && this.runs.size === 0) void this.stop(RESTED);
+    }, this.patience.idle);
+    this.resting.unref();
+  }
+
   private async stop(reason: string): Promise<void> {
     const engine = this.engine;
     if (engine === undefined) return;
@@ -188,6 +232,7 @@ export class EngineClient implements EngineApi {
       run.stop();
     }
     this.engine = undefined;
+    this.open.clear();
     engine.kill(reason);
     await engine.ended;
     this.exited.emit({ reason, expected: true, interrupted: false });
@@ -216,6 +261,7 @@ export class EngineClient implements EngineApi {
     const engine = new EngineProcess(this.launch, events, reason => {
       if (this.engine !== engine) return;
       this.engine = undefined;
+      this.open.clear();
       this.exited.emit({ reason, expected: false, interrupted: this.runs.size > 0 });
     });
     this.engine = engine;

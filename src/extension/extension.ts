@@ -7,6 +7,7 @@ import { Comparisons } from './compare';
 import { keepContextKeys } from './contextKeys';
 import { followCursor } from './cursor';
 import { Decorations } from './decorations';
+import { showDumps } from './dumps';
 import { EngineClient } from './engineClient';
 import { registerHovers } from './hovers';
 import { Inspections } from './inspections';
@@ -54,6 +55,7 @@ export function activate(context: vscode.ExtensionContext): TestApi {
     new Decorations(engine, inspections, settings, log),
     followCursor(inspections, settings),
     registerHovers(engine, inspections),
+    showDumps(engine),
     showStatus(inspections),
     keepContextKeys(inspections),
     registerCommands(app),

@@ -74,6 +74,14 @@ export class Inspection {
     this.placement = applyEdits(this.placement, edits);
   }
 
+  /** Takes the document as it is now for the inspected one, if it reads the same again, as after an undo. */
+  restoreIf(textOf: (start: number, end: number) => string): void {
+    const { base, length, whole, changedAt } = this.placement;
+    if (changedAt === undefined || length !== this.text.length) return;
+    if (textOf(base, base + length) !== this.text) return;
+    this.placement = { base, length, whole, changedAt: undefined };
+  }
+
   /** The token at a character of the document, or the last one before it; undefined outside the text. */
   tokenNear(offset: number): number | undefined {
     const inside = offset - this.placement.base;

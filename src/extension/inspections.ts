@@ -138,7 +138,14 @@ export class Inspections {
       removed: change.rangeLength,
       inserted: change.text.length,
     }));
-    for (const inspection of inspections) inspection.edited(changes);
+    const { document, reason } = event;
+    const textOf = (start: number, end: number) =>
+      document.getText(new vscode.Range(document.positionAt(start), document.positionAt(end)));
+    for (const inspection of inspections) {
+      inspection.edited(changes);
+      // Only then can the text be the inspected one again; comparing it at every keystroke would cost.
+      if (reason !== undefined) inspection.restoreIf(textOf);
+    }
     this.changed.emit('data');
   }
 

@@ -103,6 +103,11 @@ export class PanelHost implements HostApi {
     return compact(await this.parts.engine.memory({ id, row, limit: MEMORY_LIMIT }));
   }
 
+  async map(...[tile]: Parameters<HostApi['map']>): ReturnType<HostApi['map']> {
+    const { id } = this.inspectionWith(Math.max(tile.queries.end, tile.keys.end) - 1);
+    return compact(await this.parts.engine.map({ ...tile, id }));
+  }
+
   tokenDetail(token: number): ReturnType<HostApi['tokenDetail']> {
     return this.parts.engine.tokenDetail(this.inspectionWith(token).id, token);
   }

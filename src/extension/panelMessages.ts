@@ -5,6 +5,7 @@
 
 import * as v from 'valibot';
 import { RUN_MODES } from '../protocol/inspection';
+import { cellsOf, MAP_CELLS, MAP_ROWS } from '../protocol/map';
 import type { HostApi, PanelCommand } from '../protocol/panel';
 import { Problem } from '../protocol/problem';
 
@@ -49,6 +50,28 @@ const schedule = v.object({
   others: v.pipe(v.array(v.object({ layers, variant })), v.maxLength(1000)),
 });
 
+const interval = v.pipe(
+  v.object({ start: index, end: index }),
+  v.check(({ start, end }) => start < end, 'the end comes after the start'),
+);
+const step = v.pipe(index, v.minValue(1));
+const tile = v.pipe(
+  v.object({
+    ...head.entries,
+    queries: interval,
+    keys: interval,
+    queryStep: step,
+    keyStep: step,
+    samples: v.pipe(step, v.maxValue(MAP_ROWS)),
+    against: v.boolean(),
+  }),
+  v.check(
+    ({ queries, keys, queryStep, keyStep }) =>
+      cellsOf(queries, queryStep) <= MAP_CELLS && cellsOf(keys, keyStep) <= MAP_CELLS,
+    `a tile has at most ${MAP_CELLS} lines and columns`,
+  ),
+);
+
 /** Rows and texts asked in one call, at most. */
 const MANY = 20_000;
 
@@ -72,6 +95,7 @@ const ARGUMENTS = {
     v.strictTuple([v.optional(row)]),
   ),
   memory: v.strictTuple([row]),
+  map: v.strictTuple([tile]),
   tokenDetail: v.strictTuple([index]),
   texts: v.strictTuple([v.pipe(v.array(index), v.maxLength(MANY))]),
 } as const satisfies Record<keyof HostApi, v.GenericSchema<unknown, readonly unknown[]>>;

@@ -7,6 +7,7 @@ import type { InspectionSummary, VariantInfo } from '../protocol/inspection';
 import { Cancelled, Problem } from '../protocol/problem';
 import type { Choices } from './choices';
 import { checkLength, checkText } from './documentText';
+import { dumpOf } from './dumps';
 import type { EngineClient } from './engineClient';
 import { firstHead } from './firstHead';
 import { Inspection, type InspectedText } from './inspection';
@@ -95,7 +96,7 @@ export class Runs {
   ): Promise<Inspection> {
     const { inspections, engine, log } = this.parts;
     const source = await remedied(['openExample'], () => readText(document, range));
-    const request = await this.request(id, source);
+    const request = await this.request(id, source, dumpOf(document.uri));
     if (!this.owns(source.document, id)) throw new Cancelled();
     log.info(
       `Inspecting ${source.document}: ${source.text.length} characters, ${request.model}, ${request.variant.id}.`,
@@ -125,12 +126,18 @@ export class Runs {
     }
   }
 
-  private async request(id: string, source: InspectedText): Promise<InspectRequest> {
+  /** @param dump a tensor dump in place of the chosen model. */
+  private async request(
+    id: string,
+    source: InspectedText,
+    dump: string | undefined,
+  ): Promise<InspectRequest> {
     const { settings, choices } = this.parts;
     const [wrong] = settings.reading.problems;
     if (wrong !== undefined) throw new Remediable(new Problem(wrong), ['openSettings']);
     const { device, maxTokens } = settings.values;
-    const { model, variant, schedule } = choices;
+    const { variant, schedule } = choices;
+    const model = dump ?? choices.model;
     const variants = await remedied(['restartEngine', 'showLog'], () => this.loadVariants());
     await remedied(['chooseVariant', 'openSettings'], () => {
       for (const choice of [variant, ...schedule.others.map(other => other.variant)]) {

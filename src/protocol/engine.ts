@@ -4,6 +4,7 @@ import type {
   DeviceChoice,
   DeviceInfo,
   HeadRef,
+  Hurt,
   InspectionSummary,
   ModelInfo,
   Overview,
@@ -18,6 +19,7 @@ import type {
   VariantChoice,
   VariantInfo,
 } from './inspection';
+import type { MapTile, TileRef } from './map';
 import type { Memory } from './memory';
 
 export interface InspectRequest {
@@ -30,7 +32,7 @@ export interface InspectRequest {
   readonly ids?: readonly number[];
   /** A safetensors file to write the last stage's output to: `logits [N, V]`, or `hidden [N, M]` without a head. */
   readonly logits?: string;
-  /** A checkpoint folder, absolute. */
+  /** A checkpoint folder, or a tensor dump (`.safetensors`), which brings its own text; absolute. */
   readonly model: string;
   readonly variant: VariantChoice;
   readonly schedule: Schedule;
@@ -64,6 +66,33 @@ export interface MemoryRequest {
   readonly limit: number;
 }
 
+export interface MapRequest extends TileRef {
+  readonly id: string;
+}
+
+export interface HurtsRequest {
+  readonly id: string;
+  /** Undefined for the mean over all heads of the layers that the variant attends in. */
+  readonly head: HeadRef | undefined;
+  readonly limit: number;
+}
+
+export interface ExportRequest {
+  readonly id: string;
+  /**
+   * - `json` summary, text, tokens, losses, overview, and the statistics of every token of every head.
+   * - `html` a page for reading, with one row of attention; it needs neither network nor scripts.
+   */
+  readonly format: 'json' | 'html';
+  /** Where to write, absolute; an earlier file there is replaced. */
+  readonly file: string;
+  /** The document's name. */
+  readonly name: string;
+  /** The row that a page shows, and how many of its strongest keys. */
+  readonly row: RowRef;
+  readonly top: number;
+}
+
 export interface EngineInfo {
   readonly pid: number;
   readonly runtime: string;
@@ -78,8 +107,10 @@ export interface EngineInfo {
  */
 export interface EngineApi {
   info(): Promise<EngineInfo>;
-  /** Reads a checkpoint folder's config; loads no weights. */
-  describeModel(directory: string): Promise<ModelInfo>;
+  /** Reads a checkpoint folder's config, or a tensor dump's header; loads no weights. */
+  describeModel(model: string): Promise<ModelInfo>;
+  /** The document that a tensor dump was made of. */
+  dumpText(path: string): Promise<string>;
   /** Opens a device as `inspect` would and says which one came of it. */
   openDevice(choice: DeviceChoice): Promise<DeviceInfo>;
   /** Runs to the end; `EngineEvents.progress` and `.started` speak meanwhile, and rows can be asked. */
@@ -99,6 +130,16 @@ export interface EngineApi {
   structure(request: StructureRequest): Promise<Structure>;
   /** Undefined where the layer's variant has no memory but the keys themselves. */
   memory(request: MemoryRequest): Promise<Memory | undefined>;
+  /**
+   * A tile of a head's attention map, at most 1 MiB. A newer call for the same inspection ends this one.
+   *
+   * @throws `Cancelled` (by name) then, and when the inspection is closed.
+   */
+  map(request: MapRequest): Promise<MapTile>;
+  /** The tokens with the greatest output error, greatest first; none in a live run. */
+  hurts(request: HurtsRequest): Promise<readonly Hurt[]>;
+  /** Writes an inspection to a file. */
+  export(request: ExportRequest): Promise<void>;
 }
 
 /** What the engine says unasked. */

@@ -108,6 +108,14 @@ export interface AgainstDense {
   readonly missed: readonly RowKey[];
 }
 
+/** A token whose output a variant changes much: head `layer`, `head` is the one that it changes most. */
+export interface Hurt extends RowRef {
+  /** `StatName` `error` of the head asked for, or its mean over the heads where all were asked for. */
+  readonly error: number;
+  /** That of head `layer`, `head`. */
+  readonly worst: number;
+}
+
 /** Mass by distance: bin `b` holds distances `edges[b] <= i - j < edges[b + 1]`. */
 export interface DistanceHistogram {
   /** `[bins + 1]`, in tokens. Doubling: 0, 1, 2, 4, 8, … */

@@ -14,6 +14,7 @@ import type {
   VariantChoice,
   VariantInfo,
 } from './inspection';
+import type { MapTile, TileRef } from './map';
 import type { Memory } from './memory';
 
 /** The head and token that editor, hovers and panel show together. */
@@ -78,6 +79,8 @@ export interface HostApi {
   structure(row: RowRef | undefined): Promise<Structure>;
   /** Undefined where the layer's variant has no memory but the keys themselves. */
   memory(row: RowRef): Promise<Memory | undefined>;
+  /** A tile of a head's attention map; a newer call ends this one with `Cancelled`. */
+  map(tile: TileRef): Promise<MapTile>;
   tokenDetail(token: number): Promise<TokenDetail>;
   texts(tokens: readonly number[]): Promise<readonly TokenText[]>;
 }

@@ -9,6 +9,7 @@ import { Cancelled, Problem } from '../../src/protocol/problem';
 import { EngineClient, type EngineExit } from '../../src/extension/engineClient';
 
 const GRACE = 400;
+const IDLE = 100;
 
 let folder: string;
 let entry: string;
@@ -32,7 +33,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 beforeEach(() => {
-  client = new EngineClient({ entry }, GRACE);
+  client = new EngineClient({ entry }, { cancel: GRACE, idle: IDLE });
   exits = [];
   client.exited.on(exit => exits.push(exit));
 });
@@ -111,6 +112,20 @@ describe('a working engine', () => {
   it('leaves the editor its share of the processor', async () => {
     await client.info();
     expect(getPriority(client.pid)).toBe(constants.priority.PRIORITY_BELOW_NORMAL);
+  });
+
+  it('ends when its last inspection is closed, which returns all its memory, and starts again', async () => {
+    await client.inspect(request('a', 'one'));
+    await client.inspect(request('b', 'two'));
+    const pid = client.pid!;
+    await client.close('a');
+    await new Promise(resolve => setTimeout(resolve, 3 * IDLE));
+    expect(client.pid).toBe(pid);
+    await client.close('b');
+    await until(() => !exists(pid));
+    expect(exits).toMatchObject([{ expected: true, interrupted: false }]);
+    expect(await client.inspect(request('c', 'three more'))).toMatchObject({ tokens: 2 });
+    expect(client.pid).not.toBe(pid);
   });
 
   it('does not start an engine to close what it cannot hold', async () => {

@@ -12,6 +12,17 @@ function call(method: string, ...args: readonly unknown[]): ReturnType<typeof re
   return arrive({ t: 'q', i: '7', m: method, a: args });
 }
 
+const TILE = {
+  layer: 0,
+  head: 1,
+  queries: { start: 64, end: 128 },
+  keys: { start: 0, end: 256 },
+  queryStep: 2,
+  keyStep: 1,
+  samples: 1,
+  against: true,
+};
+
 describe('messages from the panel', () => {
   it.each([
     ['state'],
@@ -28,6 +39,7 @@ describe('messages from the panel', () => {
     ['rows', [{ layer: 0, head: 0, token: 3 }], 400],
     ['structure', { layer: 0, head: 0, token: 3 }],
     ['memory', { layer: 0, head: 0, token: 3 }],
+    ['map', TILE],
     ['tokenDetail', 3],
     ['texts', [1, 2, 3]],
   ])('%s is a call', (method, ...args) => {
@@ -57,6 +69,10 @@ describe('messages from the panel', () => {
     ['memory'],
     ['memory', { layer: 0, head: 0 }],
     ['memory', { layer: 0, head: 0, token: -1 }],
+    ['map', { ...TILE, queryStep: 0 }],
+    ['map', { ...TILE, keys: { start: 8, end: 8 } }],
+    ['map', { ...TILE, keys: { start: 0, end: 257 } }],
+    ['map', { ...TILE, samples: 257 }],
     ['texts', Array.from({ length: 20_001 }, () => 0)],
     ['constructor'],
     ['toString'],

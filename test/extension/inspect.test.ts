@@ -107,6 +107,10 @@ describe('inspecting a document', () => {
     await editor.edit(edit => edit.insert(editor.document.positionAt(60), 'very '));
     const stale = inspection.staleFrom!;
     assert.ok(inspection.tokens.ends[stale - 1]! < 60 && inspection.tokens.ends[stale]! >= 60);
+    await vscode.commands.executeCommand('undo');
+    assert.equal(inspection.staleFrom, undefined, 'an undo brings the inspected text back');
+    await vscode.commands.executeCommand('redo');
+    assert.equal(inspection.staleFrom, stale);
     const hover = async (offset: number): Promise<string> => {
       const position = editor.document.positionAt(offset);
       const hovers = await vscode.commands.executeCommand<vscode.Hover[]>(
@@ -125,6 +129,7 @@ describe('inspecting a document', () => {
     assert.notEqual(next, inspection);
     assert.equal(next.staleFrom, undefined);
     assert.ok(next.text.includes('very '));
+    assert.equal(next.summary.kept, stale - 1, 'what lies before the edit is not computed again');
   });
 
   it('inspects a selection in place', async () => {

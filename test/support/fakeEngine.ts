@@ -7,6 +7,7 @@
 
 import process from 'node:process';
 import { createBirpc } from 'birpc';
+import { poolTile } from '../../src/engine/analysis/map';
 import type { EngineApi, EngineEvents, RowRequest } from '../../src/protocol/engine';
 import type {
   InspectionSummary,
@@ -149,6 +150,7 @@ async function trouble(word: string | undefined, id: string): Promise<void> {
 const api: EngineApi = {
   info: async () => Promise.resolve({ pid: process.pid, runtime: 'fake', variants }),
   describeModel: async directory => Promise.resolve().then(() => modelAt(directory)),
+  dumpText: async () => Promise.resolve('a dump'),
   openDevice: async () => Promise.resolve({ name: 'cpu', fallback: undefined }),
   inspect: async request => {
     const model = modelAt(request.model);
@@ -206,6 +208,29 @@ const api: EngineApi = {
     }),
   structure: async () => Promise.resolve({ title: 'none', nodes: [], total: 0 }),
   memory: async ({ id, row }) => Promise.resolve().then(() => memoryOf(id, row)),
+  map: async ({ id, ...tile }) =>
+    poolTile(tile, {
+      memory: 0,
+      read: async query => {
+        const row = rowOf({
+          id,
+          layer: tile.layer,
+          head: tile.head,
+          token: query,
+          top: query + 1,
+          profile: 0,
+        });
+        const keys = row.keys.toSorted((a, b) => a.index - b.index);
+        const entries = {
+          keys: Int32Array.from(keys, key => key.index),
+          weights: Float32Array.from(keys, key => key.weight),
+        };
+        return Promise.resolve({ row: entries, own: undefined });
+      },
+      pause: () => pause(0),
+    }),
+  hurts: async () => Promise.resolve([]),
+  export: async ({ file }) => Promise.reject(new Problem(`${file} is nothing that a fake can write.`)),
 };
 
 /** The local variant remembers the token before; the dense one nothing of its own. */

@@ -177,5 +177,5 @@ function sameChoice(one: VariantChoice, other: VariantChoice): boolean {
 }
 
 function sameSchedule(one: Schedule | undefined, other: Schedule): boolean {
-  return one !== undefined && one.mode === other.mode && one.layers === other.layers.trim();
+  return one?.mode === other.mode && one.layers === other.layers.trim();
 }

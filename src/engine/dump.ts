@@ -1,0 +1,200 @@
+/**
+ * Tensor dumps: queries, keys and values of every layer in one safetensors file, from anyone's training
+ * code. `layers.0.q [H, N, D]`, `layers.0.k` and `layers.0.v [G, N, D]`, and so on, with a variant's own
+ * tensors beside them; a file with plain `q`, `k`, `v`, such as a case file, is a dump of one layer.
+ *
+ * Metadata, all of it optional: `tokens`, a JSON list with the text of each token; `text`, the document, with
+ * a tensor `offsets [N, 2]` of characters (code points) that each token covers; `causal`, `false` for a model
+ * that looks both ways; `name`.
+ */
+
+import { stat } from 'node:fs/promises';
+import { basename, resolve } from 'node:path';
+
+import type { ModelInfo, ParamValue, TokenTable, VariantChoice, VariantInfo } from '../protocol/inspection';
+import { Problem } from '../protocol/problem';
+import { readCase } from './caseFile';
+import { givenParams } from './caseParams';
+import { readHeader, readIntegers, type TensorEntry, type TensorFile } from './model/safetensors';
+import type { Source } from './source';
+import { variantById } from './variants';
+import type { Layer } from './variants/primitives/mixer';
+
+export interface Dump {
+  readonly info: ModelInfo;
+  readonly source: Source;
+  readonly causal: boolean;
+  /** What the file itself names to attend with, as a case file does. */
+  readonly choice: VariantChoice | undefined;
+  /** Changes when the file does. */
+  readonly stamp: string;
+  layer(index: number): Promise<Omit<Layer, 'executor'>>;
+}
+
+const LAYER_NAME = /^layers\.(\d{1,4})\.(.+)$/;
+
+export function isDump(model: string): boolean {
+  return model.endsWith('.safetensors');
+}
+
+/** @throws Problem naming the tensor or metadata that does not fit. */
+export async function openDump(path: string): Promise<Dump> {
+  const file = await readHeader(resolve(path));
+  const layers = layerFiles(file);
+  const first = layers[0]!;
+  const shape = (name: string) => shapeOf(first, name);
+  const q = shape('q') ?? shape('k');
+  if (q === undefined) {
+    throw new Problem(
+      `${path} is no tensor dump: expected tensors q, k and v [H, N, D], or layers.0.q and so on.`,
+    );
+  }
+  const [heads, tokens, width] = q;
+  const source = await readTokens(file, tokens);
+  const id = file.metadata.get('variant');
+  return {
+    info: {
+      name: file.metadata.get('name') ?? basename(path),
+      directory: resolve(path),
+      architecture: 'tensor dump',
+      layers: layers.length,
+      heads,
+      keyValueHeads: shape('k')?.[0] ?? heads,
+      headWidth: width,
+      vocabulary: source.table.ids.reduce((most, id) => Math.max(most, id + 1), 1),
+      parameters: 0,
+      context: tokens,
+    },
+    source,
+    causal: file.metadata.get('causal') !== 'false',
+    choice: id === undefined ? undefined : { id, params: paramValues(file, variantById(id).info) },
+    stamp: `${path}@${(await stat(path)).mtimeMs}`,
+    async layer(index) {
+      const { layer } = await readCase(layers[index]!);
+      if (layer.tokens !== tokens || layer.q.shape[0] !== heads) {
+        throw new Problem(
+          `In ${path}, layer ${index} has ${layer.q.shape[0]} heads of ${layer.tokens} tokens; layer 0 has ${heads} of ${tokens}.`,
+        );
+      }
+      return { ...layer, index, count: layers.length };
+    },
+  };
+}
+
+function paramValues(file: TensorFile, info: VariantInfo): Record<string, ParamValue> {
+  const written = Object.entries(givenParams(file, info));
+  return Object.fromEntries(
+    written.map(([name, value]) => [
+      name,
+      typeof value === 'number' || typeof value === 'boolean' ? value : String(value),
+    ]),
+  );
+}
+
+/** One view of the file for each layer, with the layer's names as a case file has them. */
+function layerFiles(file: TensorFile): readonly TensorFile[] {
+  const layers = new Map<number, Map<string, TensorEntry>>();
+  for (const [name, entry] of file.tensors) {
+    const [, index, rest] = LAYER_NAME.exec(name) ?? [];
+    if (index === undefined || rest === undefined) continue;
+    const tensors = layers.get(Number(index)) ?? new Map<string, TensorEntry>();
+    layers.set(Number(index), tensors.set(rest, entry));
+  }
+  if (layers.size === 0) {
+    const tensors = new Map([...file.tensors].filter(([name]) => name !== 'offsets' && name !== 'ids'));
+    return [{ ...file, tensors }];
+  }
+  return Array.from({ length: layers.size }, (_, index) => {
+    const tensors = layers.get(index);
+    if (tensors !== undefined) return { ...file, tensors };
+    throw new Problem(`${file.file} has ${layers.size} layers, but no layers.${index}.q among them.`);
+  });
+}
+
+/** `[H, N, D]` of a tensor that may have a batch of one before it. */
+function shapeOf({ tensors }: TensorFile, name: string): readonly [number, number, number] | undefined {
+  const shape = tensors.get(name)?.shape;
+  if (shape === undefined || shape.length < 2) return undefined;
+  const [tokens, width] = shape.slice(-2) as [number, number];
+  return [shape.at(-3) ?? 1, tokens, width];
+}
+
+async function readTokens(file: TensorFile, tokens: number): Promise<Source> {
+  const strings = tokenStrings(file, tokens);
+  const text = file.metadata.get('text');
+  const offsets = file.tensors.get('offsets');
+  const given = file.tensors.get('ids');
+  const ids = given?.shape.join() === String(tokens) ? await readIntegers(given) : numbered(strings, tokens);
+  const known = new Map(Array.from(ids, (id, token) => [id, strings?.[token] ?? `#${id}`]));
+  const pieces = {
+    piece: (id: number) => known.get(id) ?? '',
+    text: (id: number) => known.get(id) ?? `#${id}`,
+  };
+  if (text !== undefined && offsets !== undefined) {
+    if (offsets.shape.join() !== [tokens, 2].join()) {
+      throw new Problem(
+        `In ${file.file}, 'offsets' is [${offsets.shape.join(', ')}], expected [${tokens}, 2].`,
+      );
+    }
+    return { text, table: placed(text, await readIntegers(offsets), ids, file.file), pieces };
+  }
+  const words = strings ?? Array.from(ids, (_, token) => `${token} `);
+  const starts = new Int32Array(tokens);
+  const ends = new Int32Array(tokens);
+  let at = 0;
+  words.forEach((word, token) => {
+    starts[token] = at;
+    at += word.length;
+    ends[token] = strings === undefined ? at - 1 : at;
+  });
+  return { text: words.join(''), table: { ids, starts, ends }, pieces };
+}
+
+function tokenStrings(file: TensorFile, tokens: number): readonly string[] | undefined {
+  const written = file.metadata.get('tokens');
+  if (written === undefined) return undefined;
+  let list: unknown;
+  try {
+    list = JSON.parse(written);
+  } catch {
+    list = undefined;
+  }
+  if (Array.isArray(list) && list.length === tokens && list.every(item => typeof item === 'string'))
+    return list;
+  const found = Array.isArray(list) ? `a list of ${list.length}` : 'something else';
+  throw new Problem(
+    `In ${file.file}, the metadata 'tokens' must be a JSON list of ${tokens} texts; it is ${found}.`,
+  );
+}
+
+/** The same number for the same text; without texts, a number for every token. */
+function numbered(strings: readonly string[] | undefined, tokens: number): Int32Array {
+  const numbers = new Map<string, number>();
+  return Int32Array.from({ length: tokens }, (_, token) => {
+    if (strings === undefined) return token;
+    const text = strings[token]!;
+    if (!numbers.has(text)) numbers.set(text, numbers.size);
+    return numbers.get(text)!;
+  });
+}
+
+/** Offsets in code points, as Python counts characters, brought to UTF-16 code units. */
+function placed(text: string, offsets: Int32Array, ids: Int32Array, file: string): TokenTable {
+  const units = new Int32Array([...text].length + 1);
+  let at = 0;
+  let point = 0;
+  for (const character of text) {
+    units[point++] = at;
+    at += character.length;
+  }
+  units[point] = at;
+  const place = (side: number) =>
+    Int32Array.from(ids, (_, token) => {
+      const offset = offsets[2 * token + side]!;
+      if (offset >= 0 && offset < units.length) return units[offset]!;
+      throw new Problem(
+        `In ${file}, token ${token} covers character ${offset}, but the text has ${units.length - 1}.`,
+      );
+    });
+  return { ids, starts: place(0), ends: place(1) };
+}
