@@ -3,11 +3,23 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
+import { writeSafetensors } from '../../src/engine/model/safetensors';
 import type { App } from '../../src/extension/commands';
 import { activate, closeAll, extension, inspected, inspectionOf, open, PARAGRAPH, until } from './support';
 
 interface Manifest {
   readonly contributes: { readonly commands: readonly { readonly command: string }[] };
+}
+
+async function hoverAt(document: vscode.TextDocument, offset: number): Promise<string> {
+  const hovers = await vscode.commands.executeCommand<vscode.Hover[]>(
+    'vscode.executeHoverProvider',
+    document.uri,
+    document.positionAt(offset),
+  );
+  return hovers
+    .flatMap(({ contents }) => contents.map(content => (content as vscode.MarkdownString).value))
+    .join('\n');
 }
 
 describe('inspecting a document', () => {
@@ -80,15 +92,9 @@ describe('inspecting a document', () => {
 
   it('explains a token in a hover, and nothing in a document without inspection', async () => {
     const { editor, inspection } = await inspected(app, PARAGRAPH);
-    const hoversAt = (document: vscode.TextDocument): Thenable<vscode.Hover[]> =>
-      vscode.commands.executeCommand('vscode.executeHoverProvider', document.uri, document.positionAt(60));
-    const markdown = (hovers: readonly vscode.Hover[]): string =>
-      hovers
-        .flatMap(hover => hover.contents.map(content => (content as vscode.MarkdownString).value))
-        .join('\n');
     const token = inspection.tokenOver(60)!;
     const detail = await app.engine.tokenDetail(inspection.id, token);
-    const text = markdown(await hoversAt(editor.document));
+    const text = await hoverAt(editor.document, 60);
     assert.match(
       text,
       new RegExp(`\\*\\*Token ${String(token)}\\*\\* of ${String(inspection.summary.tokens)}`),
@@ -98,7 +104,7 @@ describe('inspecting a document', () => {
     assert.match(text, /\| attended \| token \| back \| weight \|/);
     assert.match(text, /command:longsight\.pinTokenAt/);
     const other = await open(PARAGRAPH);
-    assert.equal(markdown(await hoversAt(other.document)), '');
+    assert.equal(await hoverAt(other.document, 60), '');
   });
 
   it('keeps what lies before an edit and says that the rest is stale, until it is inspected again', async () => {
@@ -111,19 +117,8 @@ describe('inspecting a document', () => {
     assert.equal(inspection.staleFrom, undefined, 'an undo brings the inspected text back');
     await vscode.commands.executeCommand('redo');
     assert.equal(inspection.staleFrom, stale);
-    const hover = async (offset: number): Promise<string> => {
-      const position = editor.document.positionAt(offset);
-      const hovers = await vscode.commands.executeCommand<vscode.Hover[]>(
-        'vscode.executeHoverProvider',
-        editor.document.uri,
-        position,
-      );
-      return hovers
-        .flatMap(({ contents }) => contents.map(content => (content as vscode.MarkdownString).value))
-        .join('\n');
-    };
-    assert.ok(!(await hover(10)).includes('Inspect again'));
-    assert.ok((await hover(90)).includes('Inspect again'));
+    assert.ok(!(await hoverAt(editor.document, 10)).includes('Inspect again'));
+    assert.ok((await hoverAt(editor.document, 90)).includes('Inspect again'));
     await vscode.commands.executeCommand('longsight.inspectAgain');
     const next = inspectionOf(app, editor);
     assert.notEqual(next, inspection);
@@ -201,6 +196,55 @@ describe('inspecting a document', () => {
     } finally {
       await app.choices.setVariant({ id: 'dense', params: {} });
     }
+  });
+
+  it('lays a variant beside the model in shadow, in the layers that are chosen', async () => {
+    const before = app.choices.schedule;
+    const { editor, inspection } = await inspected(app, PARAGRAPH);
+    await app.choices.setVariant({ id: 'local', params: { window: 4 } });
+    await app.choices.setSchedule({ mode: 'shadow', layers: '1-2', others: [] });
+    await vscode.commands.executeCommand('longsight.inspectAgain');
+    const shadow = inspectionOf(app, editor);
+    assert.equal(shadow.summary.loss!.toFixed(4), inspection.summary.loss!.toFixed(4));
+    assert.deepEqual(
+      shadow.summary.layerVariants.map(({ id }) => id),
+      ['dense', 'local', 'local', 'dense'],
+    );
+    app.inspections.select(shadow.document, { ...shadow.selection, layer: 1, head: 0 });
+    const hovers = await hoverAt(editor.document, 120);
+    assert.match(hovers, /against dense: recall [\d.]+ %, output error [\d.]+ %/);
+    await app.choices.setSchedule({ mode: 'shadow', layers: '7', others: [] });
+    await vscode.commands.executeCommand('longsight.inspectAgain');
+    assert.match(app.inspections.of(shadow.document).problem ?? '', /numbers and ranges from 0 to 3/);
+    await app.choices.setVariant({ id: 'native', params: {} });
+    await app.choices.setSchedule(before);
+  });
+
+  it('opens a tensor dump as a document with its own tokens', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'longsight-dump-'));
+    const file = join(folder, 'run.safetensors');
+    const words = ['The ', 'long ', 'sight ', 'sees ', 'far.'];
+    const tensor = (seed: number) => ({
+      dtype: 'F32' as const,
+      shape: [2, words.length, 4],
+      data: Float32Array.from({ length: 2 * words.length * 4 }, (_, at) => Math.sin(at * seed)),
+    });
+    await writeSafetensors(
+      file,
+      { q: tensor(1), k: tensor(2), v: tensor(3) },
+      { tokens: JSON.stringify(words), name: 'a run' },
+    );
+    await vscode.commands.executeCommand('longsight.openDump', vscode.Uri.file(file));
+    const editor = vscode.window.activeTextEditor!;
+    assert.equal(editor.document.getText(), words.join(''));
+    const inspection = inspectionOf(app, editor);
+    assert.equal(inspection.summary.model.name, 'a run');
+    assert.equal(inspection.textOf(2), 'sight ');
+    const [row] = await app.engine.rows([
+      { id: inspection.id, layer: 0, head: 1, token: 4, top: 9, profile: 0 },
+    ]);
+    assert.equal(row!.admitted, 5);
+    rmSync(folder, { recursive: true });
   });
 
   it('closes the least recently used inspection beyond four', async () => {

@@ -89,7 +89,7 @@ describe('trouble', () => {
     const editor = await open(PARAGRAPH);
     for (const [name, value, sentence] of [
       ['topKeys', 0, /"longsight\.topKeys" must be a whole number from 1 to 512; found 0/],
-      ['variant', 'dens', /The variant "dens" does not exist; choose one of dense/],
+      ['variant', 'dens', /The variant "dens" does not exist; choose one of native, dense/],
       ['variantParameters', { width: 3 }, /The variant dense has no parameter "width"/],
     ] as const) {
       await app.choices.setVariant({ id: 'dense', params: {} });
@@ -207,12 +207,19 @@ describe('trouble', () => {
       collect();
       return process.memoryUsage().heapUsed / 2 ** 20;
     };
-    for (let run = 0; run < 3; run++) await vscode.commands.executeCommand('longsight.inspectDocument');
+    // Another window each time: an unchanged inspection would be taken over whole.
+    const inspect = async (run: number): Promise<void> => {
+      await app.choices.setVariant({ id: 'local', params: { window: 16 + run } });
+      await vscode.commands.executeCommand('longsight.inspectDocument');
+    };
+    for (let run = 0; run < 3; run++) await inspect(run);
     const { pid } = app.engine;
     const before = await heap();
-    for (let run = 0; run < 20; run++) await vscode.commands.executeCommand('longsight.inspectDocument');
+    for (let run = 0; run < 20; run++) await inspect(run);
     const grown = (await heap()) - before;
     assert.ok(inspectionOf(app, editor).done);
+    assert.equal(inspectionOf(app, editor).summary.kept, 0);
+    await app.choices.setVariant({ id: 'native', params: {} });
     assert.deepEqual(enginePids(), [pid]);
     this.test!.title += `: ${grown.toFixed(1)} MiB`;
     assert.ok(grown < 32, `the heap grew by ${grown.toFixed(1)} MiB`);
