@@ -1,29 +1,39 @@
 /** The `longsight` command: a thin face on the engine. */
 
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { basename, resolve } from 'node:path';
 
 import {
-  DEVICE_CHOICES,
   type DeviceChoice,
-  type LayerVariant,
-  type ParamValue,
+  EVERYWHERE,
   RUN_MODES,
   type RunMode,
-  type VariantChoice,
-  type VariantInfo,
+  type Schedule,
 } from '../protocol/inspection';
 import { Problem, sentence } from '../protocol/problem';
 import { check } from './checkCommand';
+import {
+  append,
+  BUNDLED_MODEL,
+  deviceOption,
+  infoOf,
+  layerVariant,
+  parseSettings,
+  print,
+  share,
+  showProgress,
+  tokenIds,
+  wholeNumber,
+} from './cliOptions';
+import { compare } from './compareCommand';
 import { isDump } from './dump';
 import { createEngine } from './engine';
 import { inspectionReport, variantTable } from './report';
 import { NATIVE } from './schedule';
+import { readSchedule } from './scheduleFile';
 import { readDocument } from './text/document';
-import { VARIANTS, variantById } from './variants';
-import { parseParam } from './variants/primitives/params';
+import { VARIANTS } from './variants';
 
-const BUNDLED_MODEL = resolve(__dirname, '..', 'models', 'lab-base');
 const MOST_TOKENS = 2 ** 21;
 const ID = 'cli';
 /** Slots of a memory that are listed. */
@@ -38,6 +48,7 @@ interface InspectOptions {
   readonly mode: RunMode;
   readonly layers: string;
   readonly layerVariant: readonly string[];
+  readonly schedule?: string;
   readonly device: DeviceChoice;
   readonly layer?: number;
   readonly head?: number;
@@ -47,10 +58,6 @@ interface InspectOptions {
   readonly html?: string;
   readonly json?: boolean;
 }
-
-const deviceOption = () =>
-  new Option('--device <device>', 'execution provider').choices([...DEVICE_CHOICES]).default('auto');
-const print = (text: string) => process.stdout.write(`${text}\n`);
 
 function program(): Command {
   const command = new Command('longsight')
@@ -76,6 +83,7 @@ function program(): Command {
       append,
       [],
     )
+    .option('--schedule <file>', 'variants by layer, as compare --schedule writes them')
     .addOption(deviceOption())
     .option('--layer <number>', 'layer of the row (default: the last)', wholeNumber)
     .option('--head <number>', 'head of the row (default: 0)', wholeNumber)
@@ -86,6 +94,19 @@ function program(): Command {
     .option('--html <file>', 'write a page about the inspection and the row, to open in any browser')
     .option('--json', 'print one JSON object')
     .action(inspect);
+  command
+    .command('compare')
+    .description("hold variants against the model's own attention on a document")
+    .argument('[file]', 'a text file, UTF-8')
+    .option('--model <folder>', 'a Hugging Face checkpoint folder, or a tensor dump', BUNDLED_MODEL)
+    .option('--variant <id[:key=value,…]>', 'a candidate, as local:window=64; may be repeated', append, [])
+    .option('--sweep <id:key=values>', 'candidates that differ in one budget, as local:window=64,256,1024')
+    .option('--recall <share>', 'what a head must keep in a sweep', share, 0.95)
+    .option('--schedule <file>', 'write what the sweep finds, for inspect --schedule')
+    .option('--no-live', 'leave out the runs that measure the change in loss')
+    .addOption(deviceOption())
+    .option('--json', 'print one JSON object')
+    .action(compare);
   command
     .command('check')
     .description('run case files and compare with what they expect')
@@ -132,11 +153,7 @@ async function inspect(file: string | undefined, options: InspectOptions): Promi
     ...(ids === undefined ? {} : { ids }),
     ...(options.logits === undefined ? {} : { logits: resolve(options.logits) }),
     variant: { id: info.id, params },
-    schedule: {
-      mode: options.mode,
-      layers: options.layers,
-      others: options.layerVariant.map(layerVariant),
-    },
+    schedule: await scheduleOf(options),
     device: options.device,
     maxTokens: MOST_TOKENS,
   });
@@ -162,54 +179,14 @@ async function inspect(file: string | undefined, options: InspectOptions): Promi
   );
 }
 
-function append(value: string, earlier: readonly string[]): readonly string[] {
-  return [...earlier, value];
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 0) return value;
-  throw new InvalidArgumentError('Expected a whole number, 0 or more.');
-}
-
-function tokenIds(text: string): readonly number[] {
-  return text.split(',').map(wholeNumber);
-}
-
-function infoOf(variant: string): VariantInfo {
-  return variant === NATIVE.id ? NATIVE : variantById(variant).info;
-}
-
-function parseSettings(
-  settings: readonly string[],
-  specs: Readonly<Record<string, Parameters<typeof parseParam>[0]>>,
-): Record<string, ParamValue> {
-  return Object.fromEntries(
-    settings.map((setting): [string, ParamValue] => {
-      const at = setting.indexOf('=');
-      if (at < 1) throw new Problem(`--set takes key=value, such as window=128; found '${setting}'.`);
-      const name = setting.slice(0, at);
-      return [name, parseParam(Object.hasOwn(specs, name) ? specs[name] : undefined, setting.slice(at + 1))];
-    }),
-  );
-}
-
-/** Reads `0-1=local:window=64,sinks=4`. */
-function layerVariant(words: string): LayerVariant {
-  const [, layers, id, settings] = /^([^=:]+)=([^:=]+)(?::(.*))?$/.exec(words) ?? [];
-  if (layers === undefined || id === undefined) {
-    throw new Problem(`--layer-variant takes layers=variant, such as 0-1=local:window=64; found '${words}'.`);
-  }
-  const info = infoOf(id);
-  const variant: VariantChoice = { id, params: parseSettings(settings?.split(',') ?? [], info.params) };
-  return { layers, variant };
-}
-
-/** A line that rewrites itself, on a terminal only; undefined clears it. */
-function showProgress(fraction: number | undefined, phase: string): void {
-  if (!process.stderr.isTTY) return;
-  const line = fraction === undefined ? '' : `${Math.floor(100 * fraction)} % ${phase}`;
-  process.stderr.write(`\r\u001b[K${line}`);
+async function scheduleOf({
+  mode,
+  layers,
+  layerVariant: words,
+  schedule,
+}: InspectOptions): Promise<Schedule> {
+  const read = schedule === undefined ? EVERYWHERE : await readSchedule(resolve(schedule));
+  return { mode, layers, others: [...read.others, ...words.map(layerVariant)] };
 }
 
 program()

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import type { EngineApi, EngineEvents, EngineInfo, InspectRequest } from '../protocol/engine';
-import type { DeviceChoice } from '../protocol/inspection';
+import type { CandidateResult, Comparison, CompareRequest } from '../protocol/comparison';
+import { type DeviceChoice, EVERYWHERE } from '../protocol/inspection';
 import { Problem } from '../protocol/problem';
 import { writeReport } from './htmlReport';
 import { hurtsOf } from './hurts';
@@ -12,7 +13,8 @@ import { isDump, openDump } from './dump';
 import type { Inspection } from './inspection';
 import { mapTile } from './mapTile';
 import { writeInspection } from './inspectionFile';
-import { prepare, run } from './inspect';
+import { compareOn } from './compare';
+import { type Hooks, prepare, run } from './inspect';
 import { describeCheckpoint } from './model/checkpoint';
 import { openDevice, type OpenDevice } from './runtime/device';
 import { runtimeVersion } from './runtime/executor';
@@ -28,6 +30,7 @@ const DEFAULT_SPILL: SpillOptions = { directory: join(tmpdir(), 'longsight'), bu
 
 export function createEngine(events: EngineEvents, spill: Partial<SpillOptions> = {}): EngineApi {
   const finished = new Map<string, Inspection>();
+  const requests = new Map<string, InspectRequest>();
   const running = new Map<string, { inspection: Inspection | undefined; cancelled: boolean }>();
   const devices = new Map<DeviceChoice, Promise<OpenDevice>>();
   let weightsOf: string | undefined;
@@ -48,6 +51,72 @@ export function createEngine(events: EngineEvents, spill: Partial<SpillOptions> 
     const found = held(id);
     if (found !== undefined) return found;
     throw new Problem('This document is not inspected, or no longer. Inspect it again.');
+  }
+
+  function hooksOf(id: string, job: { readonly cancelled: boolean }): Hooks {
+    let told = 0;
+    return {
+      cancelled: () => job.cancelled,
+      progress(fraction, phase) {
+        const now = performance.now();
+        if (now - told < PROGRESS_EVERY_MS && fraction < 1) return;
+        told = now;
+        events.progress({ id, fraction, phase });
+      },
+    };
+  }
+
+  async function compare(request: CompareRequest): Promise<Comparison> {
+    const { id, of, candidates, live } = request;
+    const job = { inspection: undefined, cancelled: false };
+    running.set(id, job);
+    const hooks = hooksOf(id, job);
+    try {
+      const baseline = inspection(of);
+      // The part that every candidate shares, then a run each.
+      const parts = live ? candidates.length + 1 : 1;
+      const part = (index: number): Hooks => ({
+        ...hooks,
+        progress: (fraction, phase) => hooks.progress((index + fraction) / parts, phase),
+      });
+      const comparison = await compareOn(baseline, request, part(0));
+      if (!live) return comparison;
+      const results: CandidateResult[] = [];
+      for (const [index, result] of comparison.candidates.entries()) {
+        results.push(await runLive(result, requests.get(of)!, baseline, part(index + 1)));
+      }
+      return { ...comparison, candidates: results };
+    } catch (error) {
+      throw explained(error);
+    } finally {
+      if (running.get(id) === job) running.delete(id);
+    }
+  }
+
+  /** The whole model with a candidate in every layer; a dump has no model to run. */
+  async function runLive(
+    result: CandidateResult,
+    request: InspectRequest,
+    baseline: Inspection,
+    hooks: Hooks,
+  ): Promise<CandidateResult> {
+    if (result.problem !== undefined || baseline.subject.decoder === undefined) return result;
+    const store = new TensorStore({ ...DEFAULT_SPILL, ...spill });
+    try {
+      const open = await device(request.device);
+      const prepared = await prepare(
+        { ...bare(request), variant: result.variant, schedule: EVERYWHERE },
+        open,
+        store,
+      );
+      await run(prepared, open, hooks);
+      const { losses } = prepared.inspection;
+      const { loss, seconds } = prepared.inspection.summary();
+      const lossChange = losses.map((value, token) => value - baseline.losses[token]!);
+      return { ...result, live: { loss, lossChange, seconds } };
+    } finally {
+      await store.close();
+    }
   }
 
   async function inspect(request: InspectRequest) {
@@ -71,20 +140,11 @@ export function createEngine(events: EngineEvents, spill: Partial<SpillOptions> 
       const { inspection: next } = prepared;
       job.inspection = next;
       events.started(next.summary());
-      let told = 0;
       const earlier = request.basis === undefined ? undefined : finished.get(request.basis);
-      const hooks = {
-        cancelled: () => job.cancelled,
-        progress(fraction: number, phase: string) {
-          const now = performance.now();
-          if (now - told < PROGRESS_EVERY_MS && fraction < 1) return;
-          told = now;
-          events.progress({ id, fraction, phase });
-        },
-      };
-      await run(prepared, open, hooks, earlier);
+      await run(prepared, open, hooksOf(id, job), earlier);
       await finished.get(id)?.subject.store.close();
       finished.set(id, next);
+      requests.set(id, request);
       done = true;
       return next.summary();
     } catch (error) {
@@ -107,6 +167,7 @@ export function createEngine(events: EngineEvents, spill: Partial<SpillOptions> 
     dumpText: async path => (await openDump(path)).source.text,
     openDevice: async choice => (await device(choice)).info,
     inspect,
+    compare,
     async cancel(id) {
       const job = running.get(id);
       if (job !== undefined) job.cancelled = true;
@@ -117,6 +178,7 @@ export function createEngine(events: EngineEvents, spill: Partial<SpillOptions> 
       if (job !== undefined) job.cancelled = true;
       await finished.get(id)?.subject.store.close();
       finished.delete(id);
+      requests.delete(id);
     },
     tokens: async id => inspection(id).subject.source.table,
     losses: async id => inspection(id).losses,
@@ -140,6 +202,14 @@ export function createEngine(events: EngineEvents, spill: Partial<SpillOptions> 
       return mapTile(of, tile, () => held(id) !== of);
     },
   };
+}
+
+/** A request without what it writes and builds on. */
+function bare(request: InspectRequest): InspectRequest {
+  const copy: { -readonly [K in keyof InspectRequest]: InspectRequest[K] } = { ...request };
+  delete copy.logits;
+  delete copy.basis;
+  return copy;
 }
 
 /** Turns the runtime's word for "no memory" into a sentence. */

@@ -97,7 +97,8 @@ const ORIGINS = {
   set: 'not learned but set',
 } as const;
 
-function attention(choice: VariantChoice): LayerAttention {
+/** @throws Problem for an unknown variant and parameters it does not take. */
+export function attention(choice: VariantChoice): LayerAttention {
   const variant = variantById(choice.id);
   resolveParams(variant.info.id, variant.info.params, choice.params);
   return { variant, choice };

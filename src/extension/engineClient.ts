@@ -17,6 +17,7 @@ import type {
   RowRequest,
   StructureRequest,
 } from '../protocol/engine';
+import type { Comparison, CompareRequest } from '../protocol/comparison';
 import type {
   DeviceChoice,
   DeviceInfo,
@@ -134,6 +135,10 @@ export class EngineClient implements EngineApi {
         if (this.runs.get(request.id) === run) this.runs.delete(request.id);
       });
     });
+  }
+
+  compare(request: CompareRequest): Promise<Comparison> {
+    return this.ask('compare', request);
   }
 
   /** Answers the run's caller with `Cancelled` at once; the engine is ended if it does not stop. */

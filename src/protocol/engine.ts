@@ -1,5 +1,6 @@
 /** What the engine process offers to the extension and the CLI, and what it tells them unasked. */
 
+import type { Comparison, CompareRequest } from './comparison';
 import type {
   DeviceChoice,
   DeviceInfo,
@@ -115,6 +116,8 @@ export interface EngineApi {
   openDevice(choice: DeviceChoice): Promise<DeviceInfo>;
   /** Runs to the end; `EngineEvents.progress` and `.started` speak meanwhile, and rows can be asked. */
   inspect(request: InspectRequest): Promise<InspectionSummary>;
+  /** Holds variants against the model's own attention; `progress` speaks meanwhile. */
+  compare(request: CompareRequest): Promise<Comparison>;
   /** Stops the run of that id between two blocks. Says whether there was one. */
   cancel(id: string): Promise<boolean>;
   /** Forgets an inspection and frees what it holds. */

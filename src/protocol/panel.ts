@@ -2,6 +2,7 @@
 
 import type {
   HeadRef,
+  Hurt,
   InspectionSummary,
   Overview,
   Progress,
@@ -61,7 +62,23 @@ export type PanelCommand =
   | 'clear'
   | 'restartEngine'
   | 'showLog'
-  | 'openExample';
+  | 'openExample'
+  | 'exportInspection'
+  | 'exportReport';
+
+export const FILE_KINDS = ['png', 'svg', 'csv', 'json'] as const;
+export type FileKind = (typeof FILE_KINDS)[number];
+
+/** A file that the panel has made. */
+export interface SavedFile {
+  /** What it is suggested to be called, without an extension. */
+  readonly name: string;
+  readonly kind: FileKind;
+  /** Text, or base64 where the kind is `png`; at most `FILE_LIMIT` characters. */
+  readonly content: string;
+}
+
+export const FILE_LIMIT = 2 ** 26;
 
 /** Panel to extension. */
 export interface HostApi {
@@ -83,6 +100,10 @@ export interface HostApi {
   map(tile: TileRef): Promise<MapTile>;
   tokenDetail(token: number): Promise<TokenDetail>;
   texts(tokens: readonly number[]): Promise<readonly TokenText[]>;
+  /** The tokens that the variant hurts most, in one head or in the mean over all where it attends. */
+  hurts(head: HeadRef | undefined): Promise<readonly Hurt[]>;
+  /** Asks where to write the file. Says whether it was written; false when the person thought better of it. */
+  save(file: SavedFile): Promise<boolean>;
 }
 
 /** Extension to panel. */

@@ -150,6 +150,8 @@ async function trouble(word: string | undefined, id: string): Promise<void> {
 const api: EngineApi = {
   info: async () => Promise.resolve({ pid: process.pid, runtime: 'fake', variants }),
   describeModel: async directory => Promise.resolve().then(() => modelAt(directory)),
+  compare: async () =>
+    Promise.resolve({ tokens: 0, layers: 0, heads: 0, loss: undefined, seconds: 0, candidates: [] }),
   dumpText: async () => Promise.resolve('a dump'),
   openDevice: async () => Promise.resolve({ name: 'cpu', fallback: undefined }),
   inspect: async request => {

@@ -25,6 +25,20 @@ export function outputErrors(y: Float32Array, dense: Float32Array, width: number
   });
 }
 
+/** The share of the dense row's mass on keys that the row weighs. */
+export function recallOf(row: MixerRow, dense: MixerRow, memory: number): number {
+  const weighed = weighedKeys(row, memory);
+  return total(positionsOf(dense, key => weighed.has(key))) / total(dense);
+}
+
+function weighedKeys({ keys, weights }: MixerRow, memory: number): ReadonlySet<number> {
+  const weighed = new Set<number>();
+  keys.forEach((key, at) => {
+    if (weights[at] !== 0) weighed.add(key - memory);
+  });
+  return weighed;
+}
+
 /**
  * @param rows the variant's row and the dense one.
  * @param described the dense row as a person is told of it.
@@ -39,17 +53,13 @@ export function againstDense(
   group: number,
   memory: number,
 ): AgainstDense {
-  const weighed = new Set<number>();
-  row.keys.forEach((key, at) => {
-    if (row.weights[at] !== 0) weighed.add(key - memory);
-  });
-  const within = positionsOf(dense, key => weighed.has(key));
+  const weighed = weighedKeys(row, memory);
   const outside = positionsOf(dense, key => !weighed.has(key));
   const output = ({ keys, weights }: MixerRow, shift: number) =>
     weightedSum(values, group, keys, weights, shift);
   const width = values.shape[2]!;
   return {
-    recall: total(within) / total(dense),
+    recall: recallOf(row, dense, memory),
     error: outputErrors(output(row, memory), output(dense, 0), width)[0]!,
     entropy: described.entropy,
     span: described.span,

@@ -1,0 +1,188 @@
+/**
+ * Candidates beside a model's own attention: layer by layer on the same queries, keys and values, so that
+ * the own outputs are computed once for all of them.
+ */
+
+import { setImmediate } from 'node:timers/promises';
+
+import type { CandidateResult, Comparison, CompareRequest } from '../protocol/comparison';
+import type { VariantChoice } from '../protocol/inspection';
+import { Cancelled, Problem, sentence } from '../protocol/problem';
+import { outputErrors, recallOf } from './analysis/against';
+import { blockLength } from './attention';
+import type { Hooks } from './inspect';
+import type { Inspection, LayerState } from './inspection';
+import { ownMixer } from './inspection';
+import { attention, type LayerAttention, sameAttention } from './schedule';
+import type { Attended, Block, Mixer } from './variants/primitives/mixer';
+
+/** Tokens a head whose rows stand for all where a block does not tell its recall. */
+const SAMPLED = 48;
+
+/** What is summed up of one candidate. */
+interface Tally {
+  readonly choice: VariantChoice;
+  readonly attention: LayerAttention | undefined;
+  problem: string | undefined;
+  readonly recall: Float64Array;
+  readonly error: Float64Array;
+  readonly tokenError: Float64Array;
+  recallTokens: number;
+  seconds: number;
+}
+
+/**
+ * Everything but the live runs.
+ *
+ * @throws Problem for an inspection whose layers did not run with the model's own attention.
+ */
+export async function compareOn(
+  inspection: Inspection,
+  { candidates }: CompareRequest,
+  hooks: Hooks,
+): Promise<Comparison> {
+  checkBaseline(inspection);
+  const { tokens, heads } = inspection;
+  const { layers } = inspection.subject.model;
+  const tallies = candidates.map(choice => tallyOf(choice, layers * heads, tokens));
+  let ownSeconds = 0;
+  for (const [index, state] of inspection.layers.entries()) {
+    const own = await ownMixer(state, state.mixer!);
+    const opened = await openAll(tallies, state);
+    const mixers = [own, ...opened.values()];
+    for (let start = 0; start < tokens;) {
+      const end = Math.min(tokens, start + blockLength(mixers, start, tokens, heads));
+      const block = { start, end };
+      let began = performance.now();
+      const baseline = await own.attend(block);
+      ownSeconds += (performance.now() - began) / 1000;
+      for (const [tally, mixer] of opened) {
+        began = performance.now();
+        const attended = await mixer.attend(block);
+        tally.seconds += (performance.now() - began) / 1000;
+        addBlock(tally, state, block, attended, baseline);
+      }
+      start = end;
+      hooks.progress((index + start / tokens) / layers, `Comparing layer ${index + 1} of ${layers}`);
+      await setImmediate();
+      if (hooks.cancelled()) throw new Cancelled();
+    }
+    for (const [tally, mixer] of opened) await addSampledRecall(tally, state, mixer, own, hooks);
+  }
+  const { losses } = inspection;
+  const known = losses.filter(loss => !Number.isNaN(loss));
+  return {
+    tokens,
+    layers,
+    heads,
+    loss: known.length === 0 ? undefined : known.reduce((sum, loss) => sum + loss, 0) / known.length,
+    seconds: ownSeconds,
+    candidates: tallies.map(tally => resultOf(tally, tokens, layers * heads)),
+  };
+}
+
+function checkBaseline({ subject, layers }: Inspection): void {
+  const isOwn = layers.every(({ own, attention }) => sameAttention(own, attention));
+  if (isOwn || subject.schedule.mode === 'shadow') return;
+  throw new Problem(
+    "Variants are compared on a model that ran with its own attention, but this inspection replaced it. Inspect with the variant 'native', or in shadow, and compare then.",
+  );
+}
+
+function tallyOf(choice: VariantChoice, heads: number, tokens: number): Tally {
+  const empty = {
+    choice,
+    recall: new Float64Array(heads),
+    error: new Float64Array(heads),
+    tokenError: new Float64Array(tokens),
+    recallTokens: 0,
+    seconds: 0,
+  };
+  try {
+    return { ...empty, attention: attention(choice), problem: undefined };
+  } catch (error) {
+    return { ...empty, attention: undefined, problem: sentence(error) };
+  }
+}
+
+/** The candidates' mixers on one layer; one that cannot open is told and left out from here on. */
+async function openAll(tallies: readonly Tally[], state: LayerState): Promise<Map<Tally, Mixer>> {
+  const mixers = new Map<Tally, Mixer>();
+  for (const tally of tallies) {
+    if (tally.problem !== undefined || tally.attention === undefined) continue;
+    const began = performance.now();
+    try {
+      mixers.set(tally, await tally.attention.variant.open(state.layer, tally.choice.params));
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      tally.problem = error.message;
+    }
+    tally.seconds += (performance.now() - began) / 1000;
+  }
+  return mixers;
+}
+
+function addBlock(
+  tally: Tally,
+  { layer }: LayerState,
+  block: Block,
+  attended: Attended,
+  own: Attended,
+): void {
+  const heads = layer.q.shape[0]!;
+  const length = block.end - block.start;
+  const errors = outputErrors(attended.y, own.y, layer.v.shape[2]!);
+  const sums = attended.stats?.logSum;
+  const ownSums = own.stats?.logSum;
+  for (let head = 0; head < heads; head++) {
+    const at = layer.index * heads + head;
+    for (let b = 0; b < length; b++) {
+      const row = head * length + b;
+      tally.error[at]! += errors[row]!;
+      tally.tokenError[block.start + b]! += errors[row]!;
+      if (sums !== undefined && ownSums !== undefined) {
+        tally.recall[at]! += Math.min(1, Math.exp(sums[row]! - ownSums[row]!));
+      }
+    }
+  }
+  if (sums !== undefined && ownSums !== undefined && layer.index === 0) tally.recallTokens += length;
+}
+
+/** Recall from rows, for a candidate whose blocks do not tell it. */
+async function addSampledRecall(
+  tally: Tally,
+  { layer }: LayerState,
+  mixer: Mixer,
+  own: Mixer,
+  hooks: Hooks,
+): Promise<void> {
+  const { tokens, index } = layer;
+  if (tally.recallTokens === tokens) return;
+  const heads = layer.q.shape[0]!;
+  const count = Math.min(SAMPLED, tokens);
+  for (let head = 0; head < heads; head++) {
+    for (let at = 0; at < count; at++) {
+      const token = Math.floor(((at + 1) * tokens) / count) - 1;
+      const row = await mixer.row(head, token);
+      tally.recall[index * heads + head]! += recallOf(row, await own.row(head, token), mixer.memory ?? 0);
+      await setImmediate();
+      if (hooks.cancelled()) throw new Cancelled();
+    }
+  }
+  tally.recallTokens = count;
+}
+
+function resultOf(tally: Tally, tokens: number, heads: number): CandidateResult {
+  const { choice: variant, problem, recallTokens, seconds } = tally;
+  const means = (sums: Float64Array, count: number) => Float32Array.from(sums, sum => sum / count);
+  return {
+    variant,
+    problem,
+    recall: means(tally.recall, recallTokens),
+    error: means(tally.error, tokens),
+    tokenError: means(tally.tokenError, heads),
+    recallTokens,
+    seconds,
+    live: undefined,
+  };
+}

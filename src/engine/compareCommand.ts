@@ -1,0 +1,148 @@
+/** `longsight compare`: variants against the model's own attention on one document. */
+
+import { writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+
+import type { CandidateResult, Comparison } from '../protocol/comparison';
+import { type DeviceChoice, EVERYWHERE, type VariantChoice } from '../protocol/inspection';
+import { Problem } from '../protocol/problem';
+import { infoOf, parseSettings, print, showProgress, variantChoice } from './cliOptions';
+import { isDump } from './dump';
+import { createEngine } from './engine';
+import { NATIVE } from './schedule';
+import { headBudgets, scheduleOf } from './sweep';
+import { readDocument } from './text/document';
+
+export interface CompareOptions {
+  readonly model: string;
+  readonly variant: readonly string[];
+  readonly sweep?: string;
+  readonly recall: number;
+  readonly schedule?: string;
+  readonly live: boolean;
+  readonly device: DeviceChoice;
+  readonly json?: boolean;
+}
+
+const MOST_TOKENS = 2 ** 21;
+const ID = 'cli';
+/** What a person compares first. */
+const USUAL = ['local', 'strided', 'longformer', 'block-topk', 'moba', 'topk', 'adaptive-mass:gamma=0.95'];
+
+/** Prints a table or one JSON object. @throws Problem without a document. */
+export async function compare(file: string | undefined, options: CompareOptions): Promise<void> {
+  const model = resolve(options.model);
+  if ((file === undefined) !== isDump(model)) {
+    throw new Problem('Expected a file to compare on, or a tensor dump as the --model.');
+  }
+  const sweep = options.sweep === undefined ? undefined : readSweep(options.sweep);
+  const named = options.variant.map(variantChoice);
+  const candidates = [
+    ...(named.length === 0 && sweep === undefined ? USUAL.map(variantChoice) : named),
+    ...(sweep?.candidates ?? []),
+  ];
+  const engine = createEngine({
+    started: () => undefined,
+    progress: ({ fraction, phase }) => showProgress(fraction, phase),
+    log: (level, message) => process.stderr.write(`${level}: ${message}\n`),
+  });
+  await engine.inspect({
+    id: ID,
+    text: file === undefined ? await engine.dumpText(model) : await readDocument(resolve(file)),
+    model,
+    variant: { id: NATIVE.id, params: {} },
+    schedule: EVERYWHERE,
+    device: options.device,
+    maxTokens: MOST_TOKENS,
+  });
+  const comparison = await engine.compare({ id: 'compare', of: ID, candidates, live: options.live });
+  showProgress(undefined, '');
+  const budgets =
+    sweep &&
+    headBudgets(
+      { ...comparison, candidates: comparison.candidates.slice(-sweep.candidates.length) },
+      sweep.param,
+      options.recall,
+    );
+  if (options.schedule !== undefined) {
+    if (sweep === undefined || budgets === undefined) {
+      throw new Problem(
+        '--schedule writes what a --sweep finds; give one, such as local:window=64,256,1024.',
+      );
+    }
+    const schedule = scheduleOf(budgets, sweep.id, sweep.param);
+    await writeFile(resolve(options.schedule), `${JSON.stringify(schedule, undefined, 2)}\n`);
+  }
+  if (options.json) {
+    print(JSON.stringify({ ...comparison, budgets }, plain, 2));
+    return;
+  }
+  print(comparisonTable(comparison));
+  if (sweep !== undefined && budgets !== undefined) {
+    print(`\nSmallest ${sweep.param} of ${sweep.id} with which a head keeps ${options.recall} of the mass:`);
+    for (const { layer, head, value, recall } of budgets) {
+      print(
+        `layer ${layer} head ${head}: ${value === undefined ? `none (${recall.toFixed(3)} at most)` : String(value)}`,
+      );
+    }
+  }
+}
+
+interface Sweep {
+  readonly id: string;
+  readonly param: string;
+  readonly candidates: readonly VariantChoice[];
+}
+
+/** Reads `local:window=64,256,1024`. */
+function readSweep(words: string): Sweep {
+  const [, id, param, values] = /^([^:=]+):([^:=]+)=([^=]+)$/.exec(words) ?? [];
+  if (id === undefined || param === undefined || values === undefined) {
+    throw new Problem(
+      `--sweep takes variant:parameter=values, such as local:window=64,256; found '${words}'.`,
+    );
+  }
+  const { params } = infoOf(id);
+  const candidates = values
+    .split(',')
+    .map(value => ({ id, params: parseSettings([`${param}=${value}`], params) }));
+  return { id, param, candidates };
+}
+
+/** Typed arrays as lists, and what is not known as null. */
+function plain(_: string, value: unknown): unknown {
+  return value instanceof Float32Array ? Array.from(value) : value;
+}
+
+function comparisonTable({ tokens, loss, candidates }: Comparison): string {
+  const rows = candidates.map(candidate => [describe(candidate.variant), ...cells(candidate, loss)]);
+  const columns = ['variant', 'recall', 'error', 'loss change', 'seconds'];
+  const widths = columns.map((title, at) => Math.max(title.length, ...rows.map(row => row[at]?.length ?? 0)));
+  const line = (row: readonly string[]) =>
+    row.map((cell, at) => (at === 0 ? cell.padEnd(widths[at]!) : cell.padStart(widths[at]!))).join('  ');
+  const head =
+    loss === undefined ? '' : `, loss ${loss.toFixed(3)} nats a token with the model's own attention`;
+  return [`${tokens} tokens${head}`, line(columns), ...rows.map(line)].join('\n');
+}
+
+function cells(
+  { problem, recall, error, live, seconds }: CandidateResult,
+  loss: number | undefined,
+): string[] {
+  if (problem !== undefined) return ['-', '-', '-', problem];
+  const change = live?.loss === undefined || loss === undefined ? '-' : signed(live.loss - loss);
+  return [mean(recall).toFixed(3), mean(error).toFixed(3), change, seconds.toFixed(1)];
+}
+
+function describe({ id, params }: VariantChoice): string {
+  const shown = Object.entries(params).map(([name, value]) => `${name}=${String(value)}`);
+  return shown.length === 0 ? id : `${id} (${shown.join(', ')})`;
+}
+
+function signed(value: number): string {
+  return `${value >= 0 ? '+' : ''}${value.toFixed(3)}`;
+}
+
+function mean(values: Float32Array): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}

@@ -1,0 +1,176 @@
+/** Comparisons against brute force over the reference's whole attention matrices. */
+
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+
+import { createEngine } from '../../src/engine/engine';
+import { openCheckpoint } from '../../src/engine/model/checkpoint';
+import { readSchedule } from '../../src/engine/scheduleFile';
+import { headBudgets, scheduleOf } from '../../src/engine/sweep';
+import type { Comparison } from '../../src/protocol/comparison';
+import { EVERYWHERE, type VariantChoice } from '../../src/protocol/inspection';
+import { inFolder, LAB_BASE } from '../support/folders';
+import { llamaForward, type LlamaRun } from '../support/llamaReference';
+
+const TEXT = `A window forgets, a sink remembers. What a model looks at is not what it needs: some heads look at
+the last few words and no further, some at the first word and nothing else, and a few look far back for the
+one place that matters. The question is which is which, and what is lost when the far ones are cut short.
+A window forgets, a sink remembers; the one place that matters is far back.`;
+
+const engine = createEngine({ started: () => undefined, progress: () => undefined, log: () => undefined });
+const CANDIDATES: readonly VariantChoice[] = [
+  { id: 'local', params: { window: 12 } },
+  { id: 'topk', params: { k: 12 } },
+  { id: 'local', params: { window: 12, sinks: 2 } },
+  { id: 'linear', params: {} },
+  { id: 'local', params: { window: 0 } },
+];
+
+let tokens: number;
+let reference: LlamaRun;
+let comparison: Comparison;
+
+beforeAll(async () => {
+  const request = { text: TEXT, model: LAB_BASE, device: 'cpu', maxTokens: 10_000 } as const;
+  await engine.inspect({
+    ...request,
+    id: 'base',
+    variant: { id: 'native', params: {} },
+    schedule: EVERYWHERE,
+  });
+  const { ids } = await engine.tokens('base');
+  tokens = ids.length;
+  reference = await llamaForward(await openCheckpoint(LAB_BASE), ids);
+  comparison = await engine.compare({ id: 'compare', of: 'base', candidates: CANDIDATES, live: true });
+}, 120_000);
+
+/** Mean over the rows of a head of the dense mass on the keys that `keeps` names. */
+function bruteRecall(
+  layer: number,
+  head: number,
+  keeps: (row: Float64Array, i: number, j: number) => boolean,
+) {
+  const attention = reference.attention(layer, head);
+  let sum = 0;
+  for (let i = 0; i < tokens; i++) {
+    const row = attention.subarray(i * tokens, i * tokens + i + 1);
+    row.forEach((weight, j) => (sum += keeps(row, i, j) ? weight : 0));
+  }
+  return sum / tokens;
+}
+
+const inTop = (row: Float64Array, j: number, k: number) => row.filter(weight => weight > row[j]!).length < k;
+
+describe('a comparison', () => {
+  it.each([
+    [0, (_: Float64Array, i: number, j: number) => i - j < 12],
+    [1, (row: Float64Array, _: number, j: number) => inTop(row, j, 12)],
+    [2, (_: Float64Array, i: number, j: number) => i - j < 12 || j < 2],
+  ] as const)('tells the recall of candidate %i in every head, as brute force does', (at, keeps) => {
+    const { recall, recallTokens } = comparison.candidates[at]!;
+    expect(recallTokens).toBe(tokens);
+    recall.forEach((value, index) => {
+      const [layer, head] = [Math.floor(index / comparison.heads), index % comparison.heads];
+      expect(Math.abs(value - bruteRecall(layer, head, keeps))).toBeLessThan(1e-4);
+    });
+  });
+
+  it('tells the error of the outputs', () => {
+    const [layer, head, group, width] = [2, 3, 1, 32];
+    const attention = reference.attention(layer, head);
+    const v = reference.v(layer);
+    let sum = 0;
+    for (let i = 0; i < tokens; i++) {
+      const weights = attention.subarray(i * tokens, i * tokens + i + 1);
+      const kept = weights.map((weight, j) => (i - j < 12 ? weight : 0));
+      const mass = kept.reduce((total, weight) => total + weight, 0);
+      let off = 0;
+      let size = 0;
+      for (let d = 0; d < width; d++) {
+        const column = (row: Float64Array) =>
+          row.reduce((y, weight, j) => y + weight * v[(group * tokens + j) * width + d]!, 0);
+        const dense = column(weights);
+        off += (column(kept) / mass - dense) ** 2;
+        size += dense ** 2;
+      }
+      sum += Math.sqrt(off / size);
+    }
+    const found = comparison.candidates[0]!.error[layer * comparison.heads + head]!;
+    expect(found).toBeCloseTo(sum / tokens, 4);
+  });
+
+  it('ranks plausibly: the oracle keeps more than a window of its size, sinks help, and so the loss', () => {
+    const mean = (at: number) => {
+      const { recall } = comparison.candidates[at]!;
+      return recall.reduce((sum, value) => sum + value, 0) / recall.length;
+    };
+    expect(mean(1)).toBeGreaterThan(mean(2));
+    expect(mean(2)).toBeGreaterThan(mean(0));
+    const losses = comparison.candidates.map(({ live }) => live?.loss);
+    expect(losses[1]).toBeLessThan(losses[0]!);
+    expect(losses[3]).toBeGreaterThan(losses[0]!);
+    const { lossChange } = comparison.candidates[0]!.live!;
+    const change = lossChange.slice(1).reduce((sum, value) => sum + value, 0) / (tokens - 1);
+    expect(change).toBeCloseTo(losses[0]! - comparison.loss!, 4);
+  });
+
+  it('tells of a candidate that cannot run and goes on with the others', () => {
+    expect(comparison.candidates[4]!.problem).toMatch(/'window' of 'local' takes a whole number from 1/);
+    expect(comparison.candidates[4]!.live).toBeUndefined();
+  });
+
+  it('needs a baseline that ran with its own attention', async () => {
+    await engine.inspect({
+      id: 'cut',
+      text: TEXT,
+      model: LAB_BASE,
+      device: 'cpu',
+      maxTokens: 10_000,
+      variant: { id: 'local', params: { window: 3 } },
+      schedule: EVERYWHERE,
+    });
+    await expect(engine.compare({ id: 'c', of: 'cut', candidates: [], live: false })).rejects.toThrow(
+      /Inspect with the variant 'native', or in shadow/,
+    );
+  });
+});
+
+describe('a sweep', () => {
+  it('finds the smallest budget that keeps the recall, a head, and a schedule that runs', async () => {
+    const windows = [4, 64, 16, 1024];
+    const candidates = windows.map(window => ({ id: 'local', params: { window } }));
+    const swept = await engine.compare({ id: 's', of: 'base', candidates, live: false });
+    const budgets = headBudgets(swept, 'window', 0.9);
+    expect(budgets).toHaveLength(swept.layers * swept.heads);
+    for (const { layer, head, value, recall } of budgets) {
+      const smallest = windows
+        .toSorted((a, b) => a - b)
+        .find(window => bruteRecall(layer, head, (_, i, j) => i - j < window) >= 0.9);
+      expect(value).toBe(smallest);
+      expect(recall).toBeGreaterThanOrEqual(0.9);
+    }
+    const schedule = scheduleOf(budgets, 'local', 'window');
+    const need = Math.max(...budgets.filter(({ layer }) => layer === 0).map(({ value }) => Number(value)));
+    expect(schedule.others[0]).toEqual({ layers: '0', variant: { id: 'local', params: { window: need } } });
+    await inFolder(async folder => {
+      const file = join(folder, 'schedule.json');
+      await writeFile(file, JSON.stringify(schedule));
+      expect(await readSchedule(file)).toEqual(schedule);
+      await writeFile(file, '{"layers": 3}');
+      await expect(readSchedule(file)).rejects.toThrow(/is no schedule/);
+    });
+  });
+
+  it('leaves a layer alone where no budget is enough', () => {
+    const budgets = [
+      { layer: 0, head: 0, value: 8, recall: 0.95 },
+      { layer: 0, head: 1, value: undefined, recall: 0.5 },
+      { layer: 1, head: 0, value: 4, recall: 0.99 },
+      { layer: 1, head: 1, value: 16, recall: 0.97 },
+    ];
+    expect(scheduleOf(budgets, 'topk', 'k').others).toEqual([
+      { layers: '1', variant: { id: 'topk', params: { k: 16 } } },
+    ]);
+  });
+});
