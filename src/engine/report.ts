@@ -5,6 +5,7 @@ import type {
   InspectionSummary,
   ParamSpec,
   Row,
+  TensorSpec,
   VariantChoice,
   VariantInfo,
 } from '../protocol/inspection';
@@ -93,13 +94,19 @@ export function variantTable(infos: readonly VariantInfo[]): string {
   const rows = infos.map(info => {
     const params = Object.entries(info.params).map(([name, spec]) => `\`${name}\` ${showSpec(spec)}`);
     const plan = info.plan.join(', ') || 'none';
-    return `| \`${info.id}\` | ${info.summary} | ${params.join('; ')} | ${plan} | ${info.cost} | ${info.trainingClass} | ${info.source} |`;
+    const tensors = Object.entries(info.tensors).map(([name, spec]) => `\`${name}\` ${showTensor(spec)}`);
+    const own = tensors.join('; ') || 'none';
+    return `| \`${info.id}\` | ${info.summary} | ${params.join('; ')} | ${plan} | ${info.cost} | ${info.trainingClass} | ${info.source} | ${own} |`;
   });
   return [
-    '| id | what a token sees | parameters (default, allowed) | plan | cost | class | source |',
-    '|---|---|---|---|---|---|---|',
+    '| id | what a token sees | parameters (default, allowed) | plan | cost | class | source | own tensors (what stands in) |',
+    '|---|---|---|---|---|---|---|---|',
     ...rows,
   ].join('\n');
+}
+
+function showTensor({ shape, origin, standIn }: TensorSpec): string {
+  return `${shape} (${origin}: ${standIn})`;
 }
 
 function showSpec(spec: ParamSpec): string {
