@@ -27,6 +27,7 @@ import { memoryCaching } from './memory-caching';
 import { mixedSpan } from './mixed-span';
 import { moba } from './moba';
 import { performer } from './performer';
+import { nalaformer } from './nalaformer';
 import { nystrom } from './nystrom';
 import { recurrentMemory } from './recurrent-memory';
 import { snapkv } from './snapkv';
@@ -75,6 +76,7 @@ export const VARIANTS: readonly Variant[] = [
   nystrom,
   performer,
   linear,
+  nalaformer,
   probsparse,
   biasShaw,
   biasT5,
