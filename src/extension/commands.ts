@@ -3,11 +3,14 @@
 import * as vscode from 'vscode';
 import { Problem } from '../protocol/problem';
 import type { Comparisons } from './compare';
+import { comparisonText } from './comparisonText';
+import { exportInspection } from './exports';
 import { openDump } from './dumps';
 import type { Inspection } from './inspection';
 import { notify, Remediable } from './notifications';
 import type { Panel } from './panel';
-import { pickAction, pickHead, pickModel, pickSchedule, pickVariant } from './pickers';
+import { pickAction, pickCandidates, pickHead, pickModel, pickSchedule, pickVariant } from './pickers';
+import { showProgress } from './progressNotice';
 import { quickActions } from './quickActions';
 import { openDocument, revealToken } from './ranges';
 import type { RunParts, Runs } from './runs';
@@ -40,7 +43,10 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   pinTokenAt,
   unpinToken: app => setPin(app, current(app), undefined),
   revealInPanel,
+  exportInspection: app => exportInspection(app.engine, current(app), 'json'),
+  exportReport: app => exportInspection(app.engine, current(app), 'html'),
   compareLayers: app => app.comparisons.open(current(app)),
+  compareVariants,
   cancel: app =>
     app.inspections.currentDocument !== undefined && app.runs.cancel(app.inspections.currentDocument),
   clear: app => app.inspections.currentDocument !== undefined && clear(app, app.inspections.currentDocument),
@@ -212,4 +218,21 @@ async function openExample(app: App): Promise<void> {
 async function inspectDump(app: App, file: unknown): Promise<void> {
   const document = await openDump(app.engine, file instanceof vscode.Uri ? file : undefined);
   if (document !== undefined) await app.runs.inspect(document);
+}
+
+async function compareVariants(app: App): Promise<void> {
+  const inspection = current(app);
+  const { id, name, summary } = inspection;
+  const candidates = await pickCandidates(await app.runs.loadVariants(), app.choices.variant);
+  if (candidates === undefined || candidates.length === 0) return;
+  const run = `${id} compare`;
+  const notice = showProgress(`Longsight: comparing variants on ${name}`, run, app.engine);
+  try {
+    const comparison = await app.engine.compare({ id: run, of: id, candidates, live: true });
+    const textOf = (token: number): string => inspection.textOf(token);
+    const model = summary.model.name;
+    await app.comparisons.show(`${name} variants`, comparisonText({ name, model, comparison, textOf }));
+  } finally {
+    notice.dispose();
+  }
 }

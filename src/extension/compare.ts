@@ -46,8 +46,13 @@ export class Comparisons implements vscode.TextDocumentContentProvider {
     }));
     const rows = await this.engine.rows(requests);
     const textOf = (key: number): string => inspection.textOf(key);
-    const uri = vscode.Uri.from({ scheme: SCHEME, path: `/${name} token ${token}.md` });
-    this.texts.set(uri.toString(), compareTable({ name, summary, token, rows, textOf }));
+    await this.show(`${name} token ${token}`, compareTable({ name, summary, token, rows, textOf }));
+  }
+
+  /** Shows Markdown beside the text. */
+  async show(name: string, text: string): Promise<void> {
+    const uri = vscode.Uri.from({ scheme: SCHEME, path: `/${name}.md` });
+    this.texts.set(uri.toString(), text);
     this.change.fire(uri);
     const document = await vscode.workspace.openTextDocument(uri);
     try {

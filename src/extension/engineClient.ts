@@ -117,28 +117,13 @@ export class EngineClient implements EngineApi {
   }
 
   async inspect(request: InspectRequest): Promise<InspectionSummary> {
-    const engine = this.start();
-    return await new Promise((resolve, reject) => {
-      const answer = engine.call('inspect', request);
-      const run: Run = {
-        engine,
-        stop: () => reject(new Cancelled()),
-        settled: answer.then(
-          () => {},
-          () => {},
-        ),
-      };
-      this.runs.set(request.id, run);
-      answer.then(() => this.open.add(request.id)).catch(() => {});
-      answer.then(resolve, reject);
-      void run.settled.then(() => {
-        if (this.runs.get(request.id) === run) this.runs.delete(request.id);
-      });
-    });
+    const summary = await this.run(request.id, engine => engine.call('inspect', request));
+    this.open.add(request.id);
+    return summary;
   }
 
   compare(request: CompareRequest): Promise<Comparison> {
-    return this.ask('compare', request);
+    return this.run(request.id, engine => engine.call('compare', request));
   }
 
   /** Answers the run's caller with `Cancelled` at once; the engine is ended if it does not stop. */
@@ -218,6 +203,27 @@ export class EngineClient implements EngineApi {
   async dispose(): Promise<void> {
     this.disposed = true;
     await this.stop('Longsight was closed.');
+  }
+
+  /** A call that `cancel` can answer. */
+  private async run<T>(id: string, call: (engine: EngineProcess) => Promise<T>): Promise<T> {
+    const engine = this.start();
+    return await new Promise<T>((resolve, reject) => {
+      const answer = call(engine);
+      const run: Run = {
+        engine,
+        stop: () => reject(new Cancelled()),
+        settled: answer.then(
+          () => {},
+          () => {},
+        ),
+      };
+      this.runs.set(id, run);
+      answer.then(resolve, reject);
+      void run.settled.then(() => {
+        if (this.runs.get(id) === run) this.runs.delete(id);
+      });
+    });
   }
 
   private restWhenIdle(): void {

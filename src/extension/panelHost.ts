@@ -8,12 +8,16 @@ import type { Inspection } from './inspection';
 import { withoutDefaults, checkChoice } from './parameters';
 import { openDocument, revealToken } from './ranges';
 import { nameOf, type RunParts, type Runs } from './runs';
+import { saveFile } from './saving';
 
 /** How many nodes of a structure the panel gets at once. */
 const STRUCTURE_LIMIT = 512;
 
 /** How many slots of a memory the panel gets at once. */
 const MEMORY_LIMIT = 256;
+
+/** How many tokens are listed as hurt most. */
+const HURT_LIMIT = 16;
 
 const NO_HEAD = { layer: 0, head: 0, token: undefined, pinned: false };
 
@@ -124,6 +128,14 @@ export class PanelHost implements HostApi {
           line: document === undefined ? 1 : document.positionAt(inspection.rangeOf(token)[0]).line + 1,
         })),
     );
+  }
+
+  async hurts(...[head]: Parameters<HostApi['hurts']>): ReturnType<HostApi['hurts']> {
+    return await this.parts.engine.hurts({ id: this.inspection().id, head, limit: HURT_LIMIT });
+  }
+
+  save(...[file]: Parameters<HostApi['save']>): ReturnType<HostApi['save']> {
+    return saveFile(file, this.inspection().document);
   }
 
   private inspection(): Inspection {

@@ -6,7 +6,7 @@
 import * as v from 'valibot';
 import { RUN_MODES } from '../protocol/inspection';
 import { cellsOf, MAP_CELLS, MAP_ROWS } from '../protocol/map';
-import type { HostApi, PanelCommand } from '../protocol/panel';
+import { FILE_KINDS, FILE_LIMIT, type HostApi, type PanelCommand } from '../protocol/panel';
 import { Problem } from '../protocol/problem';
 
 const index = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 31 - 1));
@@ -36,6 +36,8 @@ const PANEL_COMMANDS = [
   'restartEngine',
   'showLog',
   'openExample',
+  'exportInspection',
+  'exportReport',
 ] as const satisfies readonly PanelCommand[];
 
 const variant = v.object({
@@ -72,8 +74,21 @@ const tile = v.pipe(
   ),
 );
 
+const file = v.object({
+  name: v.pipe(v.string(), v.minLength(1), v.maxLength(200)),
+  kind: v.picklist(FILE_KINDS),
+  content: v.pipe(v.string(), v.maxLength(FILE_LIMIT)),
+});
+
 /** Rows and texts asked in one call, at most. */
 const MANY = 20_000;
+
+/** An argument that may be missing. */
+const oneOrNone = v.pipe(
+  v.array(v.unknown()),
+  v.maxLength(1),
+  v.transform(list => [list[0] ?? undefined]),
+);
 
 /** The argument lists of `HostApi`; a method without an entry here does not compile. */
 const ARGUMENTS = {
@@ -88,16 +103,13 @@ const ARGUMENTS = {
     v.pipe(v.array(row), v.maxLength(MANY)),
     v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(16_384)),
   ]),
-  structure: v.pipe(
-    v.array(v.unknown()),
-    v.maxLength(1),
-    v.transform(list => [list[0] ?? undefined]),
-    v.strictTuple([v.optional(row)]),
-  ),
+  structure: v.pipe(oneOrNone, v.strictTuple([v.optional(row)])),
   memory: v.strictTuple([row]),
   map: v.strictTuple([tile]),
   tokenDetail: v.strictTuple([index]),
   texts: v.strictTuple([v.pipe(v.array(index), v.maxLength(MANY))]),
+  hurts: v.pipe(oneOrNone, v.strictTuple([v.optional(head)])),
+  save: v.strictTuple([file]),
 } as const satisfies Record<keyof HostApi, v.GenericSchema<unknown, readonly unknown[]>>;
 
 const REQUEST = v.object({

@@ -196,3 +196,27 @@ export async function pickAction(
     { title: 'Longsight', placeHolder },
   );
 }
+
+/** Variants to compare, with their defaults; the one in use keeps its parameters. */
+export async function pickCandidates(
+  variants: readonly VariantInfo[],
+  current: VariantChoice,
+): Promise<readonly VariantChoice[] | undefined> {
+  const items = variants
+    .filter(({ id }) => id !== 'native' && id !== 'dense')
+    .map(({ id, title, summary, cost }) => ({
+      label: title,
+      description: id,
+      detail: `${summary} Cost ${cost}.`,
+      picked: id === current.id,
+      value: id === current.id ? current : { id, params: {} },
+    }));
+  const chosen = await vscode.window.showQuickPick(items, {
+    title: 'Longsight: Compare Variants',
+    placeHolder: "Variants to hold against the model's own attention on this document",
+    canPickMany: true,
+    matchOnDescription: true,
+    matchOnDetail: true,
+  });
+  return chosen?.map(({ value }) => value);
+}

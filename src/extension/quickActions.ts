@@ -15,6 +15,7 @@ export function quickActions({ inspection, running }: DocumentState): readonly A
         ? action('Unpin Token', 'pinned', 'unpinToken')
         : action('Pin Token', 'pin', 'pinToken'),
       action('Compare Layers', 'table', 'compareLayers'),
+      action('Compare Variants', 'graph', 'compareVariants'),
       action('Clear', 'clear-all', 'clear'),
     ),
     action('Choose Variant', 'settings', 'chooseVariant'),

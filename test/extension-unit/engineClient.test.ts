@@ -88,6 +88,16 @@ describe('a working engine', () => {
     expect(row!.keys.map(key => key.index)).toEqual([2, 1]);
   });
 
+  it('answers with a memory, and with none where there is none', async () => {
+    await client.inspect({ ...request('a', 'one two three'), variant: { id: 'local', params: {} } });
+    const row = { layer: 0, head: 0, token: 2 };
+    const memory = await client.memory({ id: 'a', row, limit: 9 });
+    if (memory?.kind !== 'slots') expect.fail('slots were expected');
+    expect(memory.slots[0]!.ranges).toEqual(Int32Array.of(1, 2));
+    await client.inspect(request('b', 'one two three'));
+    expect(await client.memory({ id: 'b', row, limit: 9 })).toBeUndefined();
+  });
+
   it('tells the start before the end, and progress of a slow run', async () => {
     const said: string[] = [];
     client.started.on(summary => said.push(`started ${summary.id}`));

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { compact } from '../../src/extension/compact';
 import { panelPage } from '../../src/extension/panelPage';
+import { FILE_LIMIT } from '../../src/protocol/panel';
 import { readMessage } from '../../src/extension/panelMessages';
 
 /** What arrives when a page posts `message`: it travels as JSON. */
@@ -42,6 +43,9 @@ describe('messages from the panel', () => {
     ['map', TILE],
     ['tokenDetail', 3],
     ['texts', [1, 2, 3]],
+    ['hurts', { layer: 0, head: 5 }],
+    ['save', { name: 'heads', kind: 'csv', content: 'a,b\r\n' }],
+    ['run', 'exportReport'],
   ])('%s is a call', (method, ...args) => {
     expect(call(method, ...args)).toEqual({ ok: true, request: { t: 'q', i: '7', m: method, a: args } });
   });
@@ -49,6 +53,7 @@ describe('messages from the panel', () => {
   it('read what JSON cannot carry as absent', () => {
     expect(call('structure', undefined)).toMatchObject({ ok: true, request: { a: [undefined] } });
     expect(call('structure')).toMatchObject({ ok: true, request: { a: [undefined] } });
+    expect(call('hurts', undefined)).toMatchObject({ ok: true, request: { a: [undefined] } });
     const read = call('select', { layer: 0, head: 0, token: undefined, pinned: false });
     expect(read).toMatchObject({ ok: true, request: { a: [{ layer: 0, head: 0, pinned: false }] } });
   });
@@ -74,6 +79,14 @@ describe('messages from the panel', () => {
     ['map', { ...TILE, keys: { start: 0, end: 257 } }],
     ['map', { ...TILE, samples: 257 }],
     ['texts', Array.from({ length: 20_001 }, () => 0)],
+    ['hurts', { layer: 0 }],
+    ['hurts', { layer: 0, head: 0 }, 9],
+    ['save', { name: 'x', kind: 'exe', content: '' }],
+    ['save', { name: '', kind: 'csv', content: '' }],
+    ['save', { name: 'x'.repeat(201), kind: 'csv', content: '' }],
+    ['save', { name: 'x', kind: 'png', content: { length: 3 } }],
+    ['save', { name: 'x', kind: 'svg', content: 'x'.repeat(FILE_LIMIT + 1) }],
+    ['save', '/etc/passwd'],
     ['constructor'],
     ['toString'],
     ['snapshot'],

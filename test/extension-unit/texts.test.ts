@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { compareTable } from '../../src/extension/compareTable';
+import { comparisonText } from '../../src/extension/comparisonText';
 import { hoverText, type HoverContent } from '../../src/extension/hoverText';
 import {
   code,
@@ -11,6 +12,7 @@ import {
   showBlanks,
 } from '../../src/extension/markdown';
 import { statusLine, statusTooltip } from '../../src/extension/statusText';
+import type { CandidateResult } from '../../src/protocol/comparison';
 import type { InspectionSummary, Row } from '../../src/protocol/inspection';
 
 const summary: InspectionSummary = {
@@ -127,6 +129,14 @@ describe('document text in Markdown', () => {
 });
 
 describe('a hover', () => {
+  it('holds a row against dense where that is known', () => {
+    const against = { recall: 0.5, error: 0.125, entropy: 2, span: 90, sink: 0.1, missed: [] };
+    expect(hoverText({ ...content, row: { ...row(1, 0), against } })).toContain(
+      'against dense: recall 50.0 %, output error 12.5 %',
+    );
+    expect(hoverText(content)).not.toContain('against dense');
+  });
+
   it('tells token, loss, predictions, row, path and links', () => {
     const text = hoverText(content);
     expect(text).toContain('**Token 9** of 1,234');
@@ -218,5 +228,43 @@ describe('the status bar', () => {
     expect(text).toContain('no adapter');
     expect(text).toContain('tokens from 3 on are stale');
     expect(text).toContain('local \\(window 8\\)');
+  });
+});
+
+describe('a comparison of variants', () => {
+  const result = (id: string, change: number): CandidateResult => ({
+    variant: { id, params: { window: 8 } },
+    problem: undefined,
+    recall: Float32Array.of(0.9, 0.7, 0.5, 0.3),
+    error: Float32Array.of(0.1, 0.1, 0.3, 0.3),
+    tokenError: Float32Array.of(0, 0.4, 0.2),
+    recallTokens: 3,
+    seconds: 1.26,
+    live: { loss: 2.5 + change, lossChange: Float32Array.of(NaN, -1, change * 3), seconds: 2 },
+  });
+  const broken: CandidateResult = { ...result('topk', 0), problem: 'It takes k | more.', live: undefined };
+  const text = comparisonText({
+    name: 'a|b.md',
+    model: 'lab_base',
+    comparison: {
+      tokens: 3,
+      layers: 2,
+      heads: 2,
+      loss: 2.5,
+      seconds: 1,
+      candidates: [result('local', 0.25), broken],
+    },
+    textOf: token => ['x|y', ' the', '\n'][token]!,
+  });
+
+  it('tells recall, error, loss and its change, a layer, and the tokens that are hurt', () => {
+    expect(text).toContain('| local \\(window 8\\) | 60.0 % | 20.0 % | 2.750 | +0.250 | 1.3 |');
+    expect(text).toContain('| local \\(window 8\\) | 80.0 % | 40.0 % |');
+    expect(text).toContain('| local \\(window 8\\) | `⏎` 2 |');
+  });
+
+  it('tells in a sentence what could not be compared', () => {
+    expect(text).toContain('| topk \\(window 8\\) | – | – | – | – | – |');
+    expect(text).toContain('topk \\(window 8\\): It takes k \\| more\\.');
   });
 });
