@@ -1,11 +1,12 @@
 /** Runs a variant on a case file, and compares with what the file expects. */
 
 import { Problem, sentence } from '../protocol/problem';
-import { readFloats, readHeader, type TensorEntry, type TensorFile } from './model/safetensors';
-import { floats, type FloatTensor } from './onnx/tensor';
+import { type CaseFile, readCase } from './caseFile';
+import { givenParams, withoutLists } from './caseParams';
+import { type Dtype, readFloats, readHeader, type TensorFile } from './model/safetensors';
 import type { OrtExecutor } from './runtime/executor';
 import { VARIANTS } from './variants';
-import { type Layer, type Mixer, paddedLength, type Variant } from './variants/primitives/mixer';
+import type { Mixer, Variant } from './variants/primitives/mixer';
 
 export interface CheckResult {
   readonly status: 'PASS' | 'FAIL' | 'SKIP';
@@ -22,6 +23,12 @@ export interface CheckResult {
 
 /** Largest relative difference that still passes. */
 export const CHECK_TOLERANCE = 1e-4;
+
+/** What half precision leaves of an expectation: no difference below its rounding can be told. */
+const ROUNDING: Partial<Record<Dtype, number>> = { F16: 2 ** -10, BF16: 2 ** -7 };
+
+/** Names of tensors that some variant has of its own: one within another may ask for them too. */
+const OWN_TENSORS: ReadonlySet<string> = new Set(VARIANTS.flatMap(({ info }) => Object.keys(info.tensors)));
 
 /** Queries of a block. */
 const BLOCK = 64;
@@ -43,102 +50,66 @@ export async function checkCase(path: string, executor: OrtExecutor): Promise<Ch
         message: `There is no variant '${id}' yet.`,
       };
     }
-    const { y, m } = await compare(file, variant, executor);
-    const errors = [y, m].filter(error => error !== undefined);
-    if (errors.length === 0)
-      throw new Problem(`${path} expects nothing: it has neither expect.y nor expect.m.`);
-    const status = errors.every(error => error <= CHECK_TOLERANCE) ? 'PASS' : 'FAIL';
+    const compared = await compare(await readCase(file), variant, executor);
+    const [y, m] = [compared.y?.error, compared.m?.error];
+    const found = [compared.y, compared.m].filter(part => part !== undefined);
+    if (found.length === 0) {
+      const message = 'It ran, but expects nothing: it has neither expect.y nor expect.m.';
+      return { status: 'SKIP', file: path, id, y, m, message };
+    }
+    const status = found.every(({ error, tolerance }) => error <= tolerance) ? 'PASS' : 'FAIL';
     return { status, file: path, id, y, m, message: undefined };
   } catch (error) {
     return { status: 'FAIL', file: path, id, y: undefined, m: undefined, message: sentence(error) };
   }
 }
 
-async function compare(file: TensorFile, variant: Variant, executor: OrtExecutor) {
-  const layer = await readLayer(file, executor);
-  const params = parseParams(file);
-  const mixer = await variant.open(layer, params);
+interface Compared {
+  readonly error: number;
+  readonly tolerance: number;
+}
+
+async function compare({ file, layer }: CaseFile, variant: Variant, executor: OrtExecutor) {
+  const { params, tensors } = withoutLists(givenParams(file, variant.info), variant.info, OWN_TENSORS);
+  const given = { ...layer, executor, tensors: { ...tensors, ...layer.tensors } };
+  const mixer = await variant.open(given, params);
   const [heads, ,] = layer.q.shape as [number, number, number];
   const width = layer.v.shape[2]!;
   const { tokens } = layer;
-  const expectedY = await optional(file, 'expect.y', [heads, tokens, width]);
   const keys = (mixer.memory ?? 0) + tokens;
-  const expectedM = await optional(file, 'expect.m', [heads, tokens, keys]);
+  const expectedY = await expected(file, 'expect.y', [heads, tokens, width]);
+  const expectedM = await expected(file, 'expect.m', [heads, tokens, keys]);
+  const y = await outputs(mixer, heads, tokens, width);
+  if (!y.every(Number.isFinite)) throw new Problem('The outputs hold numbers that are not finite.');
   return {
-    y: expectedY && relativeError(await outputs(mixer, heads, tokens, width), expectedY),
-    m: expectedM && relativeError(await matrix(mixer, heads, tokens, keys), expectedM),
+    y: expectedY && compareWith(expectedY, y),
+    m: expectedM && compareWith(expectedM, await matrix(mixer, heads, tokens, keys)),
   };
 }
 
-async function readLayer(file: TensorFile, executor: OrtExecutor): Promise<Layer> {
-  const q = await heads(file, 'q');
-  const k = await heads(file, 'k');
-  const v = await heads(file, 'v');
-  const tokens = q.entry.shape[1]!;
-  for (const { name, entry } of [k, v]) {
-    const [groups, length] = entry.shape as [number, number];
-    if (length !== tokens || q.entry.shape[0]! % groups !== 0) {
-      throw new Problem(
-        `In ${file.file}, '${name}' is [${entry.shape.join(', ')}], which does not fit q [${q.entry.shape.join(', ')}].`,
-      );
-    }
-  }
-  if (k.entry.shape[2] !== q.entry.shape[2]) {
-    throw new Problem(
-      `In ${file.file}, k has width ${k.entry.shape[2]} and q has ${q.entry.shape[2]}; they must be equal.`,
-    );
-  }
+interface Expected {
+  readonly dtype: Dtype;
+  readonly values: Float32Array;
+}
+
+function compareWith({ dtype, values }: Expected, found: Float32Array): Compared {
   return {
-    tokens,
-    executor,
-    q: q.padded,
-    k: k.padded,
-    v: v.padded,
-    index: 0,
-    count: 1,
-    units: undefined,
-    tensors: await ownTensors(file),
+    error: relativeError(found, values),
+    tolerance: Math.max(CHECK_TOLERANCE, ROUNDING[dtype] ?? 0),
   };
 }
 
-/** Every tensor that is neither q, k, v nor an expectation, as float32. */
-async function ownTensors(file: TensorFile): Promise<Layer['tensors']> {
-  const own = [...file.tensors].filter(
-    ([name]) => !['q', 'k', 'v'].includes(name) && !name.startsWith('expect.'),
-  );
-  const read = own.map(
-    async ([name, entry]) => [name, floats(entry.shape, await readFloats(entry))] as const,
-  );
-  return Object.fromEntries(await Promise.all(read));
-}
-
-async function heads(
-  file: TensorFile,
-  name: string,
-): Promise<{ name: string; entry: TensorEntry; padded: FloatTensor }> {
-  const entry = file.tensors.get(name);
-  if (entry?.shape.length !== 3 || entry.shape.some(length => length === 0)) {
-    const found = entry === undefined ? 'none' : `[${entry.shape.join(', ')}]`;
-    throw new Problem(`A case file needs a tensor '${name}' [H, N, D]; ${file.file} has ${found}.`);
-  }
-  const [count, tokens, width] = entry.shape as [number, number, number];
-  const flat = await readFloats(entry);
-  const padded = floats([count, paddedLength(tokens), width]);
-  for (let head = 0; head < count; head++) {
-    const size = tokens * width;
-    padded.data.set(flat.subarray(head * size, (head + 1) * size), head * padded.shape[1]! * width);
-  }
-  return { name, entry, padded };
-}
-
-async function optional(
+/** An expectation, which may have axes of length 1 before those of `shape`. */
+async function expected(
   file: TensorFile,
   name: string,
   shape: readonly number[],
-): Promise<Float32Array | undefined> {
+): Promise<Expected | undefined> {
   const entry = file.tensors.get(name);
   if (entry === undefined) return undefined;
-  if (entry.shape.join() === shape.join()) return readFloats(entry);
+  const bare = (lengths: readonly number[]) => lengths.slice(lengths.findIndex(length => length !== 1));
+  if (bare(entry.shape).join() === bare(shape).join())
+    return { dtype: entry.dtype, values: await readFloats(entry) };
   throw new Problem(
     `In ${file.file}, '${name}' is [${entry.shape.join(', ')}], expected [${shape.join(', ')}].`,
   );
@@ -148,19 +119,6 @@ function metadata(file: TensorFile, name: string): string {
   const value = file.metadata.get(name);
   if (value !== undefined) return value;
   throw new Problem(`A case file names its variant in the metadata; ${file.file} has no '${name}' there.`);
-}
-
-function parseParams(file: TensorFile): Record<string, unknown> {
-  const text = file.metadata.get('params') ?? '{}';
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    value = undefined;
-  }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value))
-    return value as Record<string, unknown>;
-  throw new Problem(`The metadata 'params' of ${file.file} is no JSON object: ${text.slice(0, 80)}`);
 }
 
 /** `y [H, N, E]` */

@@ -13,7 +13,7 @@ import { blockLength } from './attention';
 import type { Hooks } from './inspect';
 import type { Inspection, LayerState } from './inspection';
 import { ownMixer } from './inspection';
-import { attention, type LayerAttention, sameAttention } from './schedule';
+import { attention, facing, type LayerAttention, sameAttention } from './schedule';
 import type { Attended, Block, Mixer } from './variants/primitives/mixer';
 
 /** Tokens a head whose rows stand for all where a block does not tell its recall. */
@@ -44,7 +44,9 @@ export async function compareOn(
   checkBaseline(inspection);
   const { tokens, heads } = inspection;
   const { layers } = inspection.subject.model;
-  const tallies = candidates.map(choice => tallyOf(choice, layers * heads, tokens));
+  const tallies = candidates.map(choice =>
+    tallyOf(choice, inspection.subject.own[0]!, layers * heads, tokens),
+  );
   let ownSeconds = 0;
   for (const [index, state] of inspection.layers.entries()) {
     const own = await ownMixer(state, state.mixer!);
@@ -89,7 +91,7 @@ function checkBaseline({ subject, layers }: Inspection): void {
   );
 }
 
-function tallyOf(choice: VariantChoice, heads: number, tokens: number): Tally {
+function tallyOf(choice: VariantChoice, own: LayerAttention, heads: number, tokens: number): Tally {
   const empty = {
     choice,
     recall: new Float64Array(heads),
@@ -99,7 +101,7 @@ function tallyOf(choice: VariantChoice, heads: number, tokens: number): Tally {
     seconds: 0,
   };
   try {
-    return { ...empty, attention: attention(choice), problem: undefined };
+    return { ...empty, attention: attention(facing(choice, own)), problem: undefined };
   } catch (error) {
     return { ...empty, attention: undefined, problem: sentence(error) };
   }
@@ -112,7 +114,7 @@ async function openAll(tallies: readonly Tally[], state: LayerState): Promise<Ma
     if (tally.problem !== undefined || tally.attention === undefined) continue;
     const began = performance.now();
     try {
-      mixers.set(tally, await tally.attention.variant.open(state.layer, tally.choice.params));
+      mixers.set(tally, await tally.attention.variant.open(state.layer, tally.attention.choice.params));
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       tally.problem = error.message;

@@ -80,6 +80,7 @@ export async function forwardPass(
       const padded = paddedLength(tokens);
       const tensor = (heads: number) => subject.store.tensor([heads, padded, info.headWidth]);
       const [q, k, v] = [tensor(info.heads), tensor(info.keyValueHeads), tensor(info.keyValueHeads)];
+      const cap = decoder.attention(index).softcap;
       const layer = {
         tokens,
         executor,
@@ -90,6 +91,7 @@ export async function forwardPass(
         v,
         units: inspection.units,
         tensors: {},
+        ...(cap === undefined ? {} : { position: { softcap: cap } }),
       };
       if (kept > 0) copyHeads(layer, earlier!.layers[index]!.layer, kept);
       const rotary = decoder.rotary(tokens, index);

@@ -37,8 +37,10 @@ export function scheduleLayers(
 ): readonly LayerAttention[] {
   const layers = [...own];
   for (const part of [{ layers: schedule.layers, variant }, ...schedule.others]) {
-    const chosen = part.variant.id === NATIVE.id ? undefined : attention(part.variant);
-    for (const layer of readLayers(part.layers, own.length)) layers[layer] = chosen ?? own[layer]!;
+    for (const layer of readLayers(part.layers, own.length)) {
+      const its = own[layer]!;
+      layers[layer] = part.variant.id === NATIVE.id ? its : attention(facing(part.variant, its));
+    }
   }
   return layers;
 }
@@ -49,6 +51,13 @@ export function nativeAttention({ causal, window }: NativeAttention): LayerAtten
   return attention(
     window === undefined ? { id: 'dense', params } : { id: 'local', params: { ...params, window } },
   );
+}
+
+/** The choice, looking to both sides where the layer's own attention does, unless it says which way. */
+export function facing(choice: VariantChoice, own: LayerAttention): VariantChoice {
+  const turns = Object.hasOwn(variantById(choice.id).info.params, 'causal');
+  const isOpen = choice.params['causal'] === undefined && own.choice.params['causal'] === false;
+  return turns && isOpen ? { ...choice, params: { ...choice.params, causal: false } } : choice;
 }
 
 /** The choice by its plain name where every layer of the model attends alike, as `native` would. */

@@ -54,6 +54,10 @@ describe('saved choices', () => {
       zoom: { start: 3, end: 40 },
       zoomOf: 'one',
       allKeys: true,
+      map: { queries: { start: 8.5, end: 40 }, keys: { start: 0, end: 31.5 } },
+      mapOf: 'one',
+      mapShows: 'missed',
+      allHeads: true,
     } as const;
     expect(readChoices(JSON.parse(JSON.stringify(choices)))).toEqual(choices);
   });

@@ -13,7 +13,7 @@ import { dense } from './dense';
 import { blockOutput } from './primitives/blockOutput';
 import { joined } from './primitives/joined';
 import { type Block, type Layer, type Mixer, paddedLength, scaleOf, variant } from './primitives/mixer';
-import { ownTensor } from './primitives/ownTensor';
+import { headTensor } from './primitives/ownTensor';
 import { type Params, scale } from './primitives/params';
 import { planNode } from './primitives/planNode';
 import { type Piece, pooledRowStats } from './primitives/pooledRow';
@@ -34,6 +34,14 @@ export const aaren = variant({
   cost: 'N with a learned query, else N²',
   plan: ['state'],
   params,
+  tensors: {
+    query: {
+      shape: '[H, D]',
+      origin: 'set',
+      standIn: 'every token asks with its own query, which makes the rows dense',
+    },
+  },
+  prefixStable: () => true,
   examples: [
     { params: {} },
     {
@@ -49,7 +57,7 @@ export const aaren = variant({
 
   open(layer, params) {
     const [heads, , width] = layer.q.shape as [number, number, number];
-    const query = ownTensor(layer.tensors, 'query', [heads, width]);
+    const query = headTensor(layer.tensors, 'query', heads, [width]);
     return query === undefined ? dense.open(layer, params) : scanned(layer, query, params);
   },
 

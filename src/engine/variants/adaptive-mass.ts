@@ -8,6 +8,7 @@
 import { listedMixer } from './primitives/listed';
 import type { Layer, Mixer, MixerRow, Variant } from './primitives/mixer';
 import { number, type ParamSpecs, resolveParams } from './primitives/params';
+import { topIndices } from './primitives/topIndices';
 
 const ID = 'adaptive-mass';
 
@@ -46,6 +47,7 @@ export function adaptiveMass(variants: () => readonly Variant[]): Variant {
       cost: 'inner',
       plan: ['inner'],
       params,
+      tensors: {},
     },
     distribution: true,
     examples: [
@@ -54,6 +56,11 @@ export function adaptiveMass(variants: () => readonly Variant[]): Variant {
       { params: { gamma: 0.8, inner: 'strided', stride: 9 } },
       { params: { gamma: 1, window: 40 } },
     ],
+
+    isPrefixStable(given) {
+      const { inner, passed } = resolve(given);
+      return inner.isPrefixStable(passed);
+    },
 
     async open(layer, given) {
       const { inner, gamma, passed } = resolve(given);
@@ -79,7 +86,7 @@ export function adaptiveMass(variants: () => readonly Variant[]): Variant {
 }
 
 function nucleus(layer: Layer, inner: Mixer, gamma: number): Mixer {
-  return listedMixer(layer, {
+  const mixer = listedMixer(layer, {
     scale: 1,
     length: query => inner.cost({ start: query, end: query + 1 }),
     structure: query => inner.structure(query),
@@ -100,18 +107,20 @@ function nucleus(layer: Layer, inner: Mixer, gamma: number): Mixer {
       };
     },
   });
+  return inner.memoryAt === undefined ? mixer : { ...mixer, memoryAt: inner.memoryAt };
 }
 
 /** The fewest keys that hold `gamma` of the row, at least one; the earlier of equal weights. */
 function smallest({ keys, weights }: MixerRow, gamma: number): MixerRow {
-  const order = Array.from(weights, (_, at) => at).sort((a, b) => weights[b]! - weights[a]! || a - b);
-  const total = order.reduce((sum, at) => sum + weights[at]!, 0);
-  let held = weights[order[0]!]!;
+  const rising = weights.slice().sort();
+  let total = 0;
+  for (const weight of rising) total += weight;
+  let held = rising.at(-1)!;
   let count = 1;
-  while (count < order.length && held < gamma * total) held += weights[order[count++]!]!;
-  const kept = order.slice(0, count).sort((a, b) => a - b);
+  while (count < rising.length && held < gamma * total) held += rising[rising.length - ++count]!;
+  const kept = topIndices(weights, count);
   return {
-    keys: Int32Array.from(kept, at => keys[at]!),
-    weights: Float32Array.from(kept, at => weights[at]!),
+    keys: kept.map(at => keys[at]!),
+    weights: new Float32Array(kept).map((_, rank) => weights[kept[rank]!]!),
   };
 }

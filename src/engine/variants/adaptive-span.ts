@@ -11,7 +11,7 @@ import { floats, type FloatTensor } from '../onnx/tensor';
 import { ranges } from './primitives/keys';
 import { type Layer, type Mixer, type ReferenceInputs, variant } from './primitives/mixer';
 import { integer, MOST_TOKENS, number, type Params, scale } from './primitives/params';
-import { ownTensor } from './primitives/ownTensor';
+import { headTensor } from './primitives/ownTensor';
 import { planNode } from './primitives/planNode';
 import { offsetNumbers } from './primitives/positionTerm';
 import { softmaxMixer } from './primitives/selection';
@@ -33,6 +33,13 @@ export const adaptiveSpan = variant({
   cost: 'N·span',
   plan: ['spans a head'],
   params,
+  tensors: {
+    z: {
+      shape: '[H]',
+      origin: 'fitted',
+      standIn: 'the smallest span that holds `gamma` of the mass, averaged over queries',
+    },
+  },
   examples: [
     { params: { max_span: 40, ramp: 6 } },
     { params: { gamma: 0.6 } },
@@ -107,7 +114,7 @@ async function open(layer: Layer, { max_span, ramp, gamma, scale }: Params<typeo
       admits: (i, j) => j <= i && i - j < max_span,
       structure: () => [],
     });
-  const z = ownTensor(layer.tensors, 'z', [heads], [heads, 1, 1]);
+  const z = headTensor(layer.tensors, 'z', heads, []);
   const spans = z
     ? Float64Array.from(z.data, item => item * max_span)
     : await foundSpans(windowed(layer), heads, tokens, max_span, gamma);

@@ -7,7 +7,7 @@
 
 import { modifier } from './modifier';
 import type { Layer } from './primitives/mixer';
-import { ownTensor } from './primitives/ownTensor';
+import { headTensor } from './primitives/ownTensor';
 import { planNode } from './primitives/planNode';
 import { offsetNumbers } from './primitives/positionTerm';
 import { drawn } from './primitives/seeded';
@@ -20,6 +20,9 @@ export const biasAlibi = modifier({
   trainingClass: 'TF',
   plan: ['reach a head'],
   params: {},
+  tensors: {
+    slopes: { shape: '[H]', origin: 'set', standIn: "the paper's geometric slopes" },
+  },
   examples: [
     { params: {} },
     { params: { causal: false } },
@@ -61,7 +64,7 @@ export const biasAlibi = modifier({
 
 /** `[H]` */
 function slopesOf(tensors: Layer['tensors'], heads: number): Float32Array {
-  const given = ownTensor(tensors, 'slopes', [heads]) ?? ownTensor(tensors, 'slope', [heads]);
+  const given = headTensor(tensors, 'slopes', heads, []) ?? headTensor(tensors, 'slope', heads, []);
   if (given) return given.data;
   const power = 2 ** Math.floor(Math.log2(heads));
   const series = (count: number) => Array.from({ length: count }, (_, h) => 2 ** ((-8 * (h + 1)) / count));

@@ -30,6 +30,13 @@ export const biasShaw = modifier({
     clip: integer(0, 0, 65536, `Offsets with a vector of their own; 0 takes what tensor a has, or ${CLIP}.`),
     seed,
   },
+  tensors: {
+    a: {
+      shape: '[2 clip + 1, D] or [2 clip - 1, D]',
+      origin: 'random',
+      standIn: 'normal vectors drawn from `seed`',
+    },
+  },
   examples: [
     { params: { clip: 5, seed: 1 } },
     {

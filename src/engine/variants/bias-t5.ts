@@ -30,9 +30,21 @@ export const biasT5 = modifier({
   trainingClass: 'SP',
   plan: ['buckets'],
   params: {
-    buckets: integer(32, 4, 65536, 'Buckets of distances; without causality half of them look ahead.'),
+    buckets: integer(
+      32,
+      4,
+      65536,
+      'Buckets of distances, as many as a given B has; without causality half of them look ahead.',
+    ),
     max_distance: integer(128, 2, MOST_TOKENS, 'Distances from here on share the last bucket.'),
     seed,
+  },
+  tensors: {
+    B: {
+      shape: '[H, buckets] or [buckets, H]',
+      origin: 'random',
+      standIn: 'normal numbers drawn from `seed`',
+    },
   },
   examples: [
     { params: { scale: 1 } },
@@ -46,7 +58,8 @@ export const biasT5 = modifier({
     { params: { inner: 'fixed', block: 16, summary: 3, causal: false } },
   ],
 
-  modified(layer, params) {
+  modified(layer, given) {
+    const params = withBuckets(layer, given);
     const at = biases(layer, params);
     const last = layer.tokens - 1;
     const bucket = (offset: number) => bucketOf(offset, params);
@@ -71,8 +84,10 @@ export const biasT5 = modifier({
     };
   },
 
-  structure({ tokens }, params, query) {
+  structure(layer, given, query) {
     if (query === undefined) return [];
+    const { tokens } = layer;
+    const params = withBuckets(layer, given);
     // A bucket's positions are a run: its ends are enough.
     const runs = new Map<number, [number, number]>();
     for (let j = 0; j < (params.causal ? query + 1 : tokens); j++) {
@@ -86,6 +101,14 @@ export const biasT5 = modifier({
     });
   },
 });
+
+/** As many buckets as a given `B` has. */
+function withBuckets<P extends Buckets>({ tensors, q }: Layer, params: P): P {
+  const heads = q.shape[0]!;
+  const lengths = tensors['B']?.shape;
+  if (lengths?.length !== 2 || lengths.includes(params.buckets) || !lengths.includes(heads)) return params;
+  return { ...params, buckets: lengths[lengths[0] === heads ? 1 : 0]! };
+}
 
 /** The bucket of an offset `j - i`. */
 export function bucketOf(offset: number, { buckets, max_distance, causal }: Buckets): number {

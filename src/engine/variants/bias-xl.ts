@@ -6,11 +6,10 @@
  * before their projection (sines, then cosines), `u` and `v_bias` are 0.
  */
 
-import { floats, type FloatTensor } from '../onnx/tensor';
 import { modifier } from './modifier';
 import type { Tensors } from './primitives/mixer';
-import { ownTensor } from './primitives/ownTensor';
 import { drawn } from './primitives/seeded';
+import { xlPositions } from './primitives/xlPositions';
 
 export const biasXl = modifier({
   id: 'bias-xl',
@@ -20,6 +19,11 @@ export const biasXl = modifier({
   trainingClass: 'SP',
   plan: [],
   params: {},
+  tensors: {
+    u: { shape: '[H, D]', origin: 'set', standIn: 'zero' },
+    v_bias: { shape: '[H, D]', origin: 'set', standIn: 'zero' },
+    r: { shape: '[H, N, D]', origin: 'set', standIn: 'sinusoids before their projection' },
+  },
   examples: [
     { params: {} },
     { params: { causal: false } },
@@ -34,35 +38,7 @@ export const biasXl = modifier({
     { params: { inner: 'strided', stride: 7, causal: false } },
   ],
 
-  modified(layer, { causal }) {
-    const { q, tokens, tensors } = layer;
-    const [heads, stride, width] = q.shape as [number, number, number];
-    const [u, v] = ['u', 'v_bias'].map(
-      name => ownTensor(tensors, name, [heads, width]) ?? floats([heads, width]),
-    ) as [FloatTensor, FloatTensor];
-    const count = causal ? tokens : 2 * tokens - 1;
-    const r =
-      ownTensor(tensors, 'r', [heads, count, width]) ?? sinusoids(heads, count, width, tokens - count);
-    // By offset `j - i`, which runs against the distance.
-    const values = floats(r.shape);
-    for (let row = 0; row < heads * count; row++) {
-      const from = (row - (row % count) + count - 1 - (row % count)) * width;
-      values.data.set(r.data.subarray(from, from + width), row * width);
-    }
-    const shifted = q.data.map((x, at) => {
-      const head = Math.floor(at / (stride * width));
-      return x + u.data[head * width + (at % width)]!;
-    });
-    const shift = floats(
-      [heads, width],
-      v.data.map((x, at) => x - u.data[at]!),
-    );
-    return {
-      ...layer,
-      q: floats(q.shape, shifted),
-      position: { products: { first: 1 - tokens, values, shift } },
-    };
-  },
+  modified: (layer, { causal }) => xlPositions(layer, causal),
 
   score({ q, k, tokens, width, scale, tensors }, { causal }) {
     const count = causal ? tokens : 2 * tokens - 1;
@@ -85,17 +61,3 @@ export const biasXl = modifier({
     };
   },
 });
-
-/** `[H, count, D]` for distances from `first` on, the same for every head. */
-function sinusoids(heads: number, count: number, width: number, first: number): FloatTensor {
-  const half = Math.ceil(width / 2);
-  const r = floats([heads, count, width]);
-  for (let row = 0; row < heads * count; row++) {
-    const distance = first + (row % count);
-    for (let d = 0; d < width; d++) {
-      const angle = distance * 10000 ** ((-2 * (d % half)) / width);
-      r.data[row * width + d] = d < half ? Math.sin(angle) : Math.cos(angle);
-    }
-  }
-  return r;
-}

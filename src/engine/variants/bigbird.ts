@@ -37,6 +37,13 @@ export const bigbird = variant({
   cost: 'N',
   plan: ['window', 'global blocks', 'random blocks'],
   params,
+  tensors: {
+    random_blocks: {
+      shape: '[blocks, R] or [H, blocks, R]',
+      origin: 'random',
+      standIn: 'random blocks of every block of queries, drawn from `seed`',
+    },
+  },
   examples: [
     { params: { block: 8, random: 2, causal: false } },
     { params: { block: 7, random: 2, causal: true, seed: 5 } },

@@ -20,8 +20,8 @@ const params = {
   keep: integer(16, 1, MOST_TOKENS, 'Key blocks that a block of queries sees, forced ones included.'),
   force: choice(
     'first,own',
-    ['none', 'first', 'own', 'first,own', 'own,previous', 'first,own,previous'],
-    'Blocks kept whatever their score, in order of precedence.',
+    ['none', 'first', 'own', 'previous', 'first,own', 'first,previous', 'own,previous', 'first,own,previous'],
+    'Blocks kept whatever their score, the first named before the others.',
   ),
   causal,
   scale,
@@ -40,6 +40,7 @@ export const blockTopk = variant({
     { params: { block: 16, keep: 3 } },
     { params: { block: 10, keep: 4, force: 'first,own,previous' } },
     { params: { block: 8, keep: 2, force: 'none' } },
+    { params: { block: 8, keep: 1, force: ['own', 'first'] } },
     { params: { block: 16, keep: 1 } },
     { params: { block: 12, keep: 3, causal: false } },
     { params: { block: 16, keep: 64 } },

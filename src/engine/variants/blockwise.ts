@@ -34,6 +34,7 @@ export const blockwise = variant({
     causal,
     scale,
   },
+  prefixStable: ({ causal }) => causal,
   examples: [
     { params: { block: 16 } },
     { params: { block: 10, back: 2 } },

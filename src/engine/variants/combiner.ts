@@ -27,6 +27,7 @@ import { type Piece, pooledRowStats } from './primitives/pooledRow';
 import { softmaxPooling } from './primitives/poolWeights';
 import { meanPool, repeatHeads, segmentNodes, type Segments, segmentsOf } from './primitives/segments';
 import { runsOf } from './primitives/shared';
+import { segmentSlots } from './primitives/slots';
 import { sharedAttend } from './primitives/sharedLists';
 
 const params = {
@@ -141,6 +142,14 @@ async function open(layer: Layer, { segment, pool, scale: given }: CombinerParam
     },
 
     structure: () => segmentNodes(segments, 'segment'),
+
+    memoryAt: (_, query) =>
+      Promise.resolve({
+        kind: 'slots',
+        about:
+          'Each earlier segment is one summary: a pooled key, and values weighed by the segment’s own pooled query.',
+        slots: segmentSlots(segments, query, { name: 'segment' }),
+      }),
   };
 }
 

@@ -12,10 +12,12 @@ import type { GraphBuilder } from '../onnx/builder';
 import type { Feeds, Value } from '../onnx/graph';
 import { floats } from '../onnx/tensor';
 import { deltaReference } from './delta.reference';
+import type { MixerMemory } from './primitives/memory';
 import { type Layer, type Mixer, type MixerRow, scaleOf, variant } from './primitives/mixer';
-import { ownTensor } from './primitives/ownTensor';
+import { headTensor } from './primitives/ownTensor';
 import { number, type Params, scale } from './primitives/params';
 import { type Cell, pattern, scan } from './primitives/scan';
+import { dot, length, stateMemory, vectorOf, write } from './primitives/stateMemory';
 
 const params = {
   strength: number(0.5, 0, 2, 'Share of what a key held that its write replaces, without a tensor beta.'),
@@ -33,6 +35,10 @@ export const delta = variant({
   plan: [],
   distribution: false,
   params,
+  tensors: {
+    beta: { shape: '[H, N]', origin: 'set', standIn: '`strength` / |k|² at every token' },
+  },
+  prefixStable: () => true,
   examples: [
     { params: {} },
     { params: { strength: 1, scale: 1 } },
@@ -56,11 +62,8 @@ function open(layer: Layer, { strength, scale: given }: DeltaParams): Mixer {
   const { tokens, q, k, v } = layer;
   const [heads, , width] = q.shape as [number, number, number];
   const scale = scaleOf(given, width);
-  const keyAt = (head: number, token: number) => {
-    const at = (Math.floor((head * k.shape[0]!) / heads) * k.shape[1]! + token) * width;
-    return k.data.subarray(at, at + width);
-  };
-  const beta = ownTensor(layer.tensors, 'beta', [heads, tokens]);
+  const keyAt = (head: number, token: number) => vectorOf(k, layer, head, token);
+  const beta = headTensor(layer.tensors, 'beta', heads, [tokens]);
   const betaAt = (head: number, token: number) => {
     if (beta !== undefined) return beta.data[head * tokens + token]!;
     const key = keyAt(head, token);
@@ -105,22 +108,72 @@ function open(layer: Layer, { strength, scale: given }: DeltaParams): Mixer {
   };
   const states = scan(layer, cell);
 
+  /** Takes each key's part off `left`, from `last` back to the first token. */
+  function backwards(
+    head: number,
+    last: number,
+    left: Float64Array,
+    visit: (j: number, share: number) => void,
+  ) {
+    for (let j = last; j >= 0; j--) {
+      const key = keyAt(head, j);
+      const share = betaAt(head, j) * dot(key, left);
+      visit(j, share);
+      for (let d = 0; d < width; d++) left[d]! -= share * key[d]!;
+    }
+  }
+
+  /** The write of `j` is `β_j k_j v_jᵀ` when new, and later keys' parts are off it by the time of `token`. */
+  function sharesOf(head: number, token: number): Float64Array {
+    const key = keyAt(head, token);
+    const shares = new Float64Array(token);
+    const taken = betaAt(head, token) * length(key);
+    backwards(head, token - 1, Float64Array.from(key), (j, share) => {
+      const fresh = Math.abs(betaAt(head, j)) * length(keyAt(head, j));
+      shares[j] = fresh === 0 ? 0 : Math.abs(taken * share) / fresh;
+    });
+    return shares;
+  }
+
+  function memoryAt(head: number, query: number): MixerMemory {
+    const removed = new Float64Array(query + 1);
+    return stateMemory(layer, head, states, {
+      about:
+        'One matrix a head: every token first takes out what its key holds, in part, and then writes its value there.',
+      rows: width,
+      tokens: query + 1,
+      query: vectorOf(q, layer, head, query),
+      key: token => keyAt(head, token),
+      beta: token => betaAt(head, token),
+      erasing: { removed, sharesOf: token => sharesOf(head, token) },
+      advance(state, token, key, value) {
+        const columns = value.length;
+        const held = new Float64Array(columns);
+        for (let f = 0, at = 0; f < width; f++) {
+          const factor = key[f]!;
+          for (let e = 0; e < columns; e++, at++) held[e]! += factor * state[at]!;
+        }
+        const beta = betaAt(head, token);
+        removed[token] = Math.abs(beta) * length(key) * length(held);
+        for (let e = 0; e < columns; e++) held[e] = beta * (value[e]! - held[e]!);
+        write(state, key, held);
+      },
+    });
+  }
+
   return {
     cost: ({ start, end }) => (end - start) * (width + 4 * CHUNK),
     structure: () => [],
     attend: async block => ({ y: await states.attend(block), stats: undefined }),
+
+    memoryAt: (head, query) => Promise.resolve(memoryAt(head, query)),
 
     /** Backwards from the query: each key takes its share of what is left of it. */
     row(head, query): Promise<MixerRow> {
       const at = (head * q.shape[1]! + query) * width;
       const left = Float64Array.from(q.data.subarray(at, at + width));
       const weights = new Float32Array(query + 1);
-      for (let j = query; j >= 0; j--) {
-        const key = keyAt(head, j);
-        const share = betaAt(head, j) * dot(key, left);
-        weights[j] = scale * share;
-        for (let d = 0; d < width; d++) left[d]! -= share * key[d]!;
-      }
+      backwards(head, query, left, (j, share) => (weights[j] = scale * share));
       return Promise.resolve({ keys: Int32Array.from(weights, (_, j) => j), weights });
     },
   };
@@ -138,10 +191,4 @@ function unitLowerInverse(g: GraphBuilder, lower: Value, size: number): Value {
     inverse = g.sub(inverse, g.matMul(inverse, g.matMul(g.mul(lower, below), inverse)));
   }
   return inverse;
-}
-
-function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let sum = 0;
-  for (let d = 0; d < a.length; d++) sum += a[d]! * b[d]!;
-  return sum;
 }

@@ -17,6 +17,7 @@ export const dense = selection({
   cost: 'N²',
   plan: [],
   params: { causal, scale },
+  prefixStable: ({ causal }) => causal,
   examples: [{ params: {} }, { params: { causal: false } }, { params: { scale: 0.5 } }],
 
   keys: (params, tokens, block) => ranges(tokens, [0, params.causal ? block.end : tokens]),

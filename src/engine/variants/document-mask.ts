@@ -57,6 +57,9 @@ export const documentMask = variant({
     causal,
     scale,
   },
+  tensors: {
+    document: { shape: '[N]', origin: 'set', standIn: 'the paragraphs of the text stand for documents' },
+  },
   examples: [
     { params: {}, ...lengths(30, 5, 17) },
     { params: { causal: false }, ...lengths(1, 40) },

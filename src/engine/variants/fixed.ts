@@ -34,6 +34,7 @@ export const fixed = variant({
     causal,
     scale,
   },
+  prefixStable: ({ causal }) => causal,
   examples: [
     { params: { block: 16, summary: 3 } },
     { params: { block: 10, summary: 1 } },

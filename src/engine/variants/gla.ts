@@ -10,7 +10,7 @@ import { decayReference } from './decay.reference';
 import { type Decay, decayMixer, halfLives } from './primitives/decayMixer';
 import { type ExampleSizes, type Layer, scaleOf, variant } from './primitives/mixer';
 import { MOST_TOKENS, number, scale } from './primitives/params';
-import { ownTensor } from './primitives/ownTensor';
+import { headTensor } from './primitives/ownTensor';
 
 export const gla = variant({
   id: 'gla',
@@ -25,6 +25,14 @@ export const gla = variant({
     half_life: number(256, 1e-3, MOST_TOKENS, 'Tokens in which half of a write is lost, without a tensor g.'),
     scale,
   },
+  tensors: {
+    g: {
+      shape: '[H, N] or [H, N, D]',
+      origin: 'set',
+      standIn: 'every head forgets half of a write in `half_life` tokens',
+    },
+  },
+  prefixStable: () => true,
   examples: [
     { params: {}, tensors: sizes => ({ g: logDecays(sizes, [sizes.heads, sizes.tokens]) }) },
     { params: {}, tensors: sizes => ({ g: logDecays(sizes, [sizes.heads, sizes.tokens, sizes.width]) }) },
@@ -48,7 +56,7 @@ export const gla = variant({
 });
 
 function decayOf(layer: Layer, heads: number, width: number, halfLife: number): Decay {
-  const g = ownTensor(layer.tensors, 'g', [heads, layer.tokens], [heads, layer.tokens, width]);
+  const g = headTensor(layer.tensors, 'g', heads, [layer.tokens], [layer.tokens, width]);
   if (g === undefined) return { width: 1, at: () => -Math.LN2 / halfLife };
   const features = g.shape[2] ?? 1;
   return { width: features, at: (head, t, d) => g.data[(head * layer.tokens + t) * features + d]! };

@@ -33,7 +33,11 @@ const params = {
   levels: integer(4, 1, 4, 'Levels, counted from the token up.'),
   text: boolean(true, 'Levels are words, sentences and paragraphs, where there is a text.'),
   branch: integer(8, 2, 4096, 'Units in a parent, where levels are not those of a text.'),
-  pool: choice('mean', ['mean', 'softmax'], 'How a unit is summarised: evenly, or by its mean query.'),
+  pool: choice(
+    'mean',
+    ['mean', 'softmax', 'attention'],
+    'How a unit is summarised: evenly, or by its mean query (under either name).',
+  ),
   causal,
   scale,
 };
@@ -50,6 +54,9 @@ export const hierarchical = variant({
   plan: ['levels'],
   distribution: false,
   params,
+  tensors: {
+    level_weights: { shape: '[levels]', origin: 'set', standIn: 'every level weighs the same' },
+  },
   examples: [
     { params: { text: false, branch: 4 } },
     { params: { text: false, branch: 3, pool: 'softmax', causal: false } },

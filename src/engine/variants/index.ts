@@ -25,6 +25,7 @@ import { linformer } from './linformer';
 import { memorizing } from './memorizing';
 import { memoryCaching } from './memory-caching';
 import { mixedSpan } from './mixed-span';
+import { takesScoreTerms } from './modifier';
 import { moba } from './moba';
 import { performer } from './performer';
 import { nalaformer } from './nalaformer';
@@ -46,7 +47,7 @@ import { topk } from './topk';
 import { urpe } from './urpe';
 import { verticalSlash } from './vertical-slash';
 
-export const VARIANTS: readonly Variant[] = [
+const LIST: readonly Variant[] = [
   dense,
   local,
   fixed,
@@ -91,6 +92,19 @@ export const VARIANTS: readonly Variant[] = [
   delta,
   memoryCaching,
 ];
+
+/** Every variant; where a model bends its scores, those that cannot do so refuse to open. */
+export const VARIANTS: readonly Variant[] = LIST.map(variant => ({
+  ...variant,
+  async open(layer, given) {
+    const cap = layer.position?.softcap;
+    if (cap === undefined || takesScoreTerms(variant)) return variant.open(layer, given);
+    throw new Problem(
+      `The model bends its scores to stay within ±${cap}, which the variant '${variant.info.id}' cannot do. ` +
+        "Choose 'native', or a variant that is a softmax over chosen keys, such as 'local'.",
+    );
+  },
+}));
 
 /** @throws Problem naming the known ones. */
 export function variantById(id: string): Variant {

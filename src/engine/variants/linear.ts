@@ -17,6 +17,16 @@ function feature(g: GraphBuilder, x: Value): Value {
   return g.add(g.unary('Relu', x), g.unary('Exp', g.arithmetic('Min', x, 0)));
 }
 
+function plainFeatures(x: Float32Array): Float64Array {
+  const features = new Float64Array(x.length);
+  for (let d = 0; d < x.length; d++) features[d] = phi(x[d]!);
+  return features;
+}
+
+function phi(x: number): number {
+  return x > 0 ? x + 1 : Math.exp(x);
+}
+
 export const linear = variant({
   id: 'linear',
   title: 'Linear',
@@ -26,6 +36,7 @@ export const linear = variant({
   cost: 'N·D²',
   plan: [],
   params: { causal },
+  prefixStable: ({ causal }) => causal,
   examples: [{ params: {} }, { params: { causal: false } }],
 
   open(layer, { causal }) {
@@ -36,13 +47,14 @@ export const linear = variant({
       ofQuery: feature,
       ofKey: feature,
       denominator: (g, total) => g.add(total, EPSILON),
+      plainQuery: (_, x) => plainFeatures(x),
+      plainKey: (_, x) => plainFeatures(x),
     };
     return kernelMixer(layer, map, causal);
   },
 
   reference({ heads, tokens, width, q, k }, { causal }) {
     const m = new Float64Array(heads * tokens * tokens);
-    const phi = (x: number) => (x > 0 ? x + 1 : Math.exp(x));
     for (let h = 0; h < heads; h++) {
       for (let i = 0; i < tokens; i++) {
         const row = m.subarray((h * tokens + i) * tokens, (h * tokens + i + 1) * tokens);

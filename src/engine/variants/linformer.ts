@@ -35,6 +35,10 @@ export const linformer = variant({
   plan: ['slots'],
   distribution: false,
   params: linformerParams,
+  tensors: {
+    E: { shape: '[H, R, N]', origin: 'random', standIn: 'normal numbers of variance 1/R drawn from `seed`' },
+    F: { shape: '[H, R, N]', origin: 'random', standIn: 'normal numbers of variance 1/R drawn from `seed`' },
+  },
   examples: [
     { params: { rank: 24, seed: 3 } },
     {
@@ -85,7 +89,7 @@ function projections(
   tokens: number,
   { rank, seed }: Params<typeof linformerParams>,
 ): { E: FloatTensor; F: FloatTensor } {
-  const slots = tensors['E']?.shape[1] ?? tensors['F']?.shape[1] ?? rank;
+  const slots = tensors['E']?.shape.at(-2) ?? tensors['F']?.shape.at(-2) ?? rank;
   const own = (name: string) => ownTensor(tensors, name, [heads, slots, tokens], [1, slots, tokens]);
   const given = own('E') ?? own('F');
   if (given !== undefined) {

@@ -23,6 +23,7 @@ export const local = selection({
     causal,
     scale,
   },
+  prefixStable: ({ causal }) => causal,
   examples: [
     { params: { window: 9 } },
     { params: { window: 30, sinks: 5 } },

@@ -52,6 +52,9 @@ export const longformer = variant({
     causal: boolean(false, 'A token sees itself and earlier tokens only.'),
     scale,
   },
+  tensors: {
+    global: { shape: '[N]', origin: 'set', standIn: 'no token is global' },
+  },
   examples: [
     { params: { window: 9, causal: false }, ...every(40) },
     { params: { window: 12, causal: true }, ...every(25) },

@@ -41,6 +41,13 @@ export const lsh = variant({
   cost: 'N·log N',
   plan: ['buckets'],
   params,
+  tensors: {
+    rotations: {
+      shape: '[D, rounds, buckets / 2]',
+      origin: 'random',
+      standIn: 'normal numbers drawn from `seed`',
+    },
+  },
   examples: [
     { params: { buckets: 4, chunk: 16, rounds: 2, seed: 1 } },
     {

@@ -7,12 +7,14 @@
  * them it is every token before the segment.
  */
 
+import type { Slot, SlotContents } from './primitives/memory';
 import { type Layer, type Mixer, variant } from './primitives/mixer';
 import { matchQueries } from './primitives/bestMatches';
 import { listedMixer } from './primitives/listed';
 import { integer, MOST_TOKENS, type Params, scale } from './primitives/params';
 import { planNode } from './primitives/planNode';
 import { afterMemory, memoryTensors, remembered } from './primitives/remembered';
+import { dot, vectorOf } from './primitives/stateMemory';
 import { memoryReference } from './recurrent-memory.reference';
 
 const params = {
@@ -32,6 +34,11 @@ export const memorizing = variant({
   cost: 'N·(b+k), search N·mem',
   plan: ['memory', 'segments'],
   params,
+  tensors: {
+    mem_k: { shape: '[H, mem, D]', origin: 'set', standIn: 'the tokens before the segment are the memory' },
+    mem_v: { shape: '[H, mem, E]', origin: 'set', standIn: 'the tokens before the segment are the memory' },
+  },
+  prefixStable: () => true,
   examples: [
     { params: { k: 5 }, tensors: sizes => memoryTensors(sizes, 83) },
     { params: { segment: 20, k: 8 }, tensors: sizes => memoryTensors(sizes, 70) },
@@ -91,5 +98,31 @@ function open(given: Layer, { segment: asked, k, scale }: Params<typeof params>)
       ];
     },
   });
-  return memory === 0 ? inner : afterMemory(inner, memory);
+
+  async function memoryAt(head: number, query: number): Promise<SlotContents> {
+    const block = { start: query, end: query + 1 };
+    const retrieved = await matchQueries(layer, block, { candidates: layer.k, limit, count: k });
+    const asking = vectorOf(layer.q, layer, head, query);
+    const start = segmentStart(query);
+    const age = (key: number) =>
+      key < memory ? {} : { segments: (start - memory) / segment - Math.floor((key - memory) / segment) };
+    const slots = Array.from(retrieved(head, query), (key): Slot => ({
+      label: key < memory ? 'given memory' : `segment ${Math.floor((key - memory) / segment) + 1}`,
+      status: 'retrieved',
+      ranges: Int32Array.of(key, key + 1),
+      strength: dot(asking, vectorOf(layer.k, layer, head, key)),
+      ...age(key),
+    }));
+    const label = `segment ${(start - memory) / segment + 1}`;
+    slots.push({ label, status: 'open', ranges: Int32Array.of(start, query + 1), segments: 0 });
+    return {
+      kind: 'slots',
+      about: `Of the ${limit(query)} keys in memory, the token retrieved the ${slots.length - 1} with the largest q·k.`,
+      strength: { title: 'q·k', help: 'Dot product of the token’s query with the key, before the scale' },
+      slots,
+    };
+  }
+
+  const mixer: Mixer = { ...inner, memoryAt };
+  return memory === 0 ? mixer : afterMemory(mixer, memory);
 }

@@ -20,6 +20,7 @@ import { type Block, type Layer, type Mixer, takeRows, scaleOf, variant } from '
 import { gateInputs } from './primitives/gateInputs';
 import { integer, MOST_TOKENS, number, type Params, size } from './primitives/params';
 import { meanPool, repeatHeads, segmentNodes, segmentsOf } from './primitives/segments';
+import { segmentSlots } from './primitives/slots';
 import { floats } from '../onnx/tensor';
 
 const params = {
@@ -39,6 +40,11 @@ export const memoryCaching = variant({
   plan: ['segments'],
   distribution: false,
   params,
+  tensors: {
+    x: { shape: '[N, X] or [H, N, X]', origin: 'set', standIn: 'keys are pooled and queries ask' },
+    W_u: { shape: '[X, X]', origin: 'set', standIn: 'the identity' },
+    u: { shape: '[H, N, X]', origin: 'set', standIn: '`x W_u`, or the queries without `x`' },
+  },
   examples: [
     { params: { segment: 20, scale: 0 } },
     { params: { segment: 13, k: 2, scale: 0.1 } },
@@ -140,12 +146,27 @@ async function open(layer: Layer, { segment, k, scale: given }: MemoryCachingPar
           gates: await gates(queries),
           own: own.y,
           scale,
+          open: k === 0 ? undefined : k,
         });
         const size = queries.length * valueWidth;
         for (let head = 0; head < heads; head++)
           y.set(read.subarray(head * size, (head + 1) * size), (head * length + first - start) * valueWidth);
       }
       return { y, stats: undefined };
+    },
+
+    async memoryAt(head, query) {
+      const { data, shape } = await gates([query]);
+      const count = shape[2]!;
+      const gate = (c: number) => data[head * count + (c === of[query] ? count - 1 : c)]!;
+      const name = typeof segment === 'number' ? 'segment' : segment;
+      return {
+        kind: 'slots',
+        about:
+          'Each segment leaves the sum of its keys times values behind; a gate says how much of it the token reads.',
+        strength: { title: 'Gate γ', help: 'Weight of the segment’s state in what the token reads' },
+        slots: segmentSlots(segments, query, { name, strength: gate }),
+      };
     },
 
     async row(head, query) {

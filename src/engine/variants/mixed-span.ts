@@ -3,7 +3,8 @@
  * `i - window < j <= i`, in the rest. Without causality the window is `|i - j| < window`.
  *
  * Zhang et al. 2023, MASFormer, arXiv 2310.12442, section 3. A count takes the first layers of the model;
- * a case file may instead list layer numbers from 0. A tensor file is layer 0 of 1.
+ * a case file may instead list layer numbers from 0. A tensor file is layer 0 of 1, unless it says which
+ * `layer` of the schedule it is.
  */
 
 import { Problem } from '../../protocol/problem';
@@ -36,6 +37,7 @@ const counted = variant({
     causal,
     scale,
   },
+  prefixStable: ({ causal }) => causal,
   examples: [
     { params: { dense_layers: 0, window: 20 } },
     { params: { dense_layers: 0, window: 12, causal: false } },
@@ -69,7 +71,15 @@ const counted = variant({
 
 export const mixedSpan: Variant = {
   ...counted,
-  open: async (layer, given) => counted.open(layer, forLayer(given, layer.index)),
+  open: async (layer, given) => {
+    const { layer: index = layer.index, ...rest } = given;
+    if (typeof index !== 'number' || !Number.isInteger(index) || index < 0)
+      throw new Problem(
+        `The 'layer' of 'mixed-span' is a layer number from 0; it is ${JSON.stringify(index)}.`,
+      );
+    return counted.open({ ...layer, index }, forLayer(rest, index));
+  },
+  isPrefixStable: given => counted.isPrefixStable(forLayer(given, 0)),
   reference: (inputs, given) => counted.reference(inputs, forLayer(given, 0)),
 };
 

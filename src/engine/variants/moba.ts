@@ -30,6 +30,7 @@ export const moba = variant({
   cost: 'N·keep·b',
   plan: ['blocks', 'gates'],
   params,
+  prefixStable: ({ causal }) => causal,
   examples: [
     { params: { block: 16, keep: 2 } },
     { params: { block: 10, keep: 0 } },

@@ -63,7 +63,8 @@ type Chosen<S extends ParamSpecs> = Params<S> & { readonly causal: boolean };
 /** A number for head, query and key. */
 export type Entry = (h: number, i: number, j: number) => number;
 
-interface Modifier<S extends ParamSpecs> extends Omit<VariantInfo, 'params' | 'cost'> {
+interface Modifier<S extends ParamSpecs> extends Omit<VariantInfo, 'params' | 'cost' | 'tensors'> {
+  readonly tensors?: VariantInfo['tensors'];
   /** Beside those of the inner variant. */
   readonly params: S;
   readonly distribution?: boolean;
@@ -76,6 +77,11 @@ interface Modifier<S extends ParamSpecs> extends Omit<VariantInfo, 'params' | 'c
   factor?(inputs: ReferenceInputs, params: Chosen<S>): Entry;
   /** What the modifier shows beside the inner variant's plan. */
   structure?(layer: Layer, params: Chosen<S>, query: number | undefined): readonly PlanNode[];
+}
+
+/** Whether a variant's softmax takes the position term of its layer, a model's cap on scores among it. */
+export function takesScoreTerms({ info, takesScoreTerms: own = false }: Variant): boolean {
+  return own || Object.hasOwn(INNER, info.id);
 }
 
 export function modifier<S extends ParamSpecs>(definition: Modifier<S>): Variant {
@@ -109,13 +115,18 @@ export function modifier<S extends ParamSpecs>(definition: Modifier<S>): Variant
   }
 
   return {
-    info: { ...info, cost: 'inner', params: { ...specs, ...ofInner } },
+    info: { ...info, cost: 'inner', params: { ...specs, ...ofInner }, tensors: info.tensors ?? {} },
     distribution,
     examples,
+    // A term may stretch with the document's length.
+    isPrefixStable: () => false,
+    takesScoreTerms: true,
 
     async open(layer, given) {
       const { inner, rest, params } = split(given);
-      const mixer = await inner.open(modified(layer, params), rest);
+      const shaped = modified(layer, params);
+      const position = { ...layer.position, ...shaped.position };
+      const mixer = await inner.open({ ...shaped, position }, rest);
       return {
         ...mixer,
         structure: query => [...(structure?.(layer, params, query) ?? []), ...mixer.structure(query)],

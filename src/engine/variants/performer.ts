@@ -39,6 +39,9 @@ export const performer = variant({
   cost: 'N·m·D',
   plan: ['projection'],
   params,
+  tensors: {
+    projection: { shape: '[m, D]', origin: 'random', standIn: 'orthogonal rows drawn from `seed`' },
+  },
   examples: [
     { params: {} },
     { params: { features: 40, seed: 7 } },
@@ -53,10 +56,11 @@ export const performer = variant({
 
   async open(layer, params) {
     const projection = projectionOf(layer.tensors, layer.q.shape[2]!, params);
+    const keyMax = await keyMaxima(layer, projection);
     const map: FeatureMap = {
       key: `favor/${params.causal}`,
       features: projection.shape[0]!,
-      tensors: { projection, keyMax: await keyMaxima(layer, projection) },
+      tensors: { projection, keyMax },
       ofQuery(g, x, own) {
         const projected = project(g, x, own('projection'));
         return features(g, x, projected, g.reduce('ReduceMax', projected, 2, true));
@@ -64,6 +68,8 @@ export const performer = variant({
       ofKey: (g, x, own) => features(g, x, project(g, x, own('projection')), own('keyMax')),
       denominator: (g, total, query) =>
         params.causal ? g.add(total, g.mul(g.reduce('ReduceSum', query, 2, true), EPSILON)) : total,
+      plainQuery: (_, x) => plainFeatures(x, projection),
+      plainKey: (head, x) => plainFeatures(x, projection, keyMax.data[head]),
     };
     return kernelMixer(layer, map, params.causal);
   },
@@ -82,6 +88,20 @@ function features(g: GraphBuilder, x: Value, projected: Value, largest: Value): 
   const half = g.mul(g.reduce('ReduceSum', g.mul(x, x), 2, true), 0.5 / Math.sqrt(width));
   const estimate = g.unary('Exp', g.sub(g.sub(projected, half), largest));
   return g.mul(g.add(estimate, FLOOR), 1 / Math.sqrt(count));
+}
+
+/** The features of one vector by plain loops; `largest` is its own largest projection unless given. */
+function plainFeatures(x: Float32Array, { shape, data }: FloatTensor, largest?: number): Float64Array {
+  const [count, width] = shape as [number, number];
+  const half = x.reduce((sum, item) => sum + item * item, 0) / (2 * Math.sqrt(width));
+  const projected = new Float64Array(count);
+  for (let row = 0, at = 0; row < count; row++) {
+    let sum = 0;
+    for (let d = 0; d < width; d++, at++) sum += data[at]! * x[d]!;
+    projected[row] = sum * width ** -0.25;
+  }
+  const most = largest ?? projected.reduce((max, item) => Math.max(max, item), -Infinity);
+  return projected.map(item => (Math.exp(item - half - most) + FLOOR) / Math.sqrt(count));
 }
 
 /** Tokens projected at once. */

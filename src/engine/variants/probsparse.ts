@@ -52,6 +52,13 @@ export const probsparse = variant({
   cost: 'N·log N',
   plan: ['queries'],
   params,
+  tensors: {
+    samples: {
+      shape: '[N, U]',
+      origin: 'random',
+      standIn: 'keys sampled for every query, drawn from `seed`',
+    },
+  },
   examples: [
     { params: { factor: 2, seed: 1 } },
     { params: { factor: 3, measure: 'mean' } },
@@ -79,15 +86,21 @@ async function open(layer: Layer, params: ProbSparseParams): Promise<Mixer> {
   const group = (head: number) => Math.floor((head * groups) / heads);
   const count = activeCount(params.factor, tokens);
   const samples = samplesOf(layer.tensors, tokens, params);
-  const { largest, sum } = await sampledScores(executor, q, k, samples, tokens);
-  const divisor = params.measure === 'mean' ? samples.length / tokens : tokens;
-  const active = Array.from({ length: heads }, (_, head) => {
-    const measures = Float32Array.from({ length: tokens }, (_, i) => {
-      const at = head * tokens + i;
-      return largest[at]! - sum[at]! / divisor;
-    });
-    return topIndices(measures, count);
-  });
+  const divisor = params.measure === 'mean' ? samples[0]!.length / tokens : tokens;
+  const shared = samples.length === 1;
+  const scored = shared ? await sampledScores(executor, q, k, samples[0]!, tokens) : undefined;
+  const active: Int32Array[] = [];
+  for (let head = 0; head < heads; head++) {
+    const { largest, sum } =
+      scored ??
+      (await sampledScores(executor, ofHead(q, head), ofHead(k, group(head)), samples[head]!, tokens));
+    const from = shared ? head * tokens : 0;
+    const measures = Float32Array.from(
+      { length: tokens },
+      (_, i) => largest[from + i]! - sum[from + i]! / divisor,
+    );
+    active.push(topIndices(measures, count));
+  }
   const isActive = active.map(queries => {
     const flags = new Uint8Array(tokens);
     for (const i of queries) flags[i] = 1;
@@ -186,15 +199,24 @@ function activeCount(factor: number, tokens: number): number {
   return Math.min(tokens, factor * Math.max(1, Math.ceil(Math.log(tokens))));
 }
 
-/** `[N, U]` */
-function samplesOf(tensors: Tensors, tokens: number, { factor, seed }: ProbSparseParams): Int32Array {
-  const given = ownTensor(tensors, 'samples', [tokens, 'U']);
+/** `[N, U]` for all heads, or for each; the tensor may also be `[U]`, the same for every query. */
+function samplesOf(tensors: Tensors, tokens: number, { factor, seed }: ProbSparseParams): Int32Array[] {
+  const given = ownTensor(tensors, 'samples', [tokens, 'U'], ['H', tokens, 'U'], ['U']);
   if (given === undefined) {
     const { below } = seeded(seed);
-    return Int32Array.from({ length: tokens * activeCount(factor, tokens) }, () => below(tokens));
+    return [Int32Array.from({ length: tokens * activeCount(factor, tokens) }, () => below(tokens))];
   }
   const wrong = given.data.find(at => !(Number.isInteger(at) && at >= 0 && at < tokens));
-  if (wrong === undefined) return Int32Array.from(given.data);
+  if (wrong === undefined) {
+    const numbers = Int32Array.from(given.data);
+    const each = given.shape.at(-1)!;
+    if (given.shape.length === 1)
+      return [Int32Array.from({ length: tokens * each }, (_, at) => numbers[at % each]!)];
+    const size = tokens * each;
+    return Array.from({ length: numbers.length / size }, (_, h) =>
+      numbers.subarray(h * size, (h + 1) * size),
+    );
+  }
   throw new Problem(
     `The tensor 'samples' holds positions of keys, 0 to ${tokens - 1}, but there is ${wrong} in it.`,
   );
@@ -211,11 +233,12 @@ function evenSpan(i: number, seen: number, causal: boolean): number {
 function probsparseReference(inputs: ReferenceInputs, params: ProbSparseParams): Float64Array {
   const { heads, tokens, score, tensors } = inputs;
   const samples = samplesOf(tensors, tokens, params);
-  const many = samples.length / tokens;
+  const many = samples[0]!.length / tokens;
   const m = softmaxReference(inputs, (i, j) => !params.causal || j <= i);
   for (let h = 0; h < heads; h++) {
     const measures = Array.from({ length: tokens }, (_, i) => {
-      const scores = Array.from(samples.subarray(i * many, (i + 1) * many), j => score(h, i, j));
+      const own = samples[h % samples.length]!;
+      const scores = Array.from(own.subarray(i * many, (i + 1) * many), j => score(h, i, j));
       const sum = scores.reduce((total, s) => total + s, 0);
       return Math.max(...scores) - sum / (params.measure === 'mean' ? many : tokens);
     });

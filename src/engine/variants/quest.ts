@@ -30,6 +30,7 @@ export const quest = variant({
   cost: 'N·(N/page + pages·page)',
   plan: ['pages', 'bounds'],
   params,
+  prefixStable: () => true,
   examples: [
     { params: { page: 8, pages: 3 } },
     { params: { page: 5, pages: 1 } },

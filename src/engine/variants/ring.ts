@@ -29,6 +29,7 @@ export const ring = variant({
     causal,
     scale,
   },
+  prefixStable: ({ causal }) => causal,
   examples: [
     { params: {} },
     { params: { shards: 7, causal: false } },

@@ -23,7 +23,7 @@ import {
   variant,
 } from './primitives/mixer';
 import { normalised } from './primitives/normalised';
-import { ownTensor } from './primitives/ownTensor';
+import { headTensor } from './primitives/ownTensor';
 import { causal, type Params, scale, size } from './primitives/params';
 import { rowStats, sumOfRows } from './primitives/rowStats';
 import { drawn, seed } from './primitives/seeded';
@@ -49,6 +49,9 @@ export const routing = variant({
   plan: ['clusters'],
   distribution: false,
   params,
+  tensors: {
+    centroids: { shape: '[H, C, D]', origin: 'fitted', standIn: "k-means over a head's queries and keys" },
+  },
   examples: [
     { params: { clusters: 5, window: 20, seed: 2 } },
     {
@@ -77,7 +80,7 @@ async function open(layer: Layer, params: RoutingParams): Promise<Mixer> {
   const [heads, , width] = q.shape as [number, number, number];
   const [groups, , valueWidth] = v.shape as [number, number, number];
   const group = (head: number) => Math.floor((head * groups) / heads);
-  const given = ownTensor(layer.tensors, 'centroids', [heads, 'C', width]);
+  const given = headTensor(layer.tensors, 'centroids', heads, ['C', width]);
   const unit = { q: normalised(q), k: normalised(k) };
 
   const keys: Int32Array[][] = [];

@@ -26,13 +26,17 @@ import { meanPooling, SAME_SEGMENT, softmaxPooling } from './primitives/poolWeig
 import { mixtureStats, type SegmentAttention } from './primitives/segmentMixture';
 import { meanPool, repeatHeads, segmentNodes, segmentsOf } from './primitives/segments';
 import { softmaxMixer } from './primitives/selection';
+import { segmentSlots } from './primitives/slots';
 import { type Rule, softmaxAttend } from './primitives/softmaxRows';
-import { symmetricSpan } from './primitives/symmetricSpan';
 import { segmentedReference } from './segmented.reference';
 
 const params = {
   segment: size(128, ['sentence', 'paragraph'], 'Tokens a segment, or the unit of text that makes one.'),
-  pool: choice('mean', ['mean', 'softmax'], 'How a segment is summarised: evenly, or by its mean query.'),
+  pool: choice(
+    'mean',
+    ['mean', 'softmax', 'attention'],
+    'How a segment is summarised: evenly, or by its mean query (under either name).',
+  ),
   gate: number(0.5, 0, 1, 'Share of the output that comes from other segments.'),
   causal,
   scale,
@@ -138,19 +142,19 @@ async function open(
     return { keys: Int32Array.from(m, (_, j) => j), weights: m };
   }
 
-  async function eachRow(
-    { start, end }: Block,
-    visit: (head: number, query: number, at: number) => Promise<void>,
-  ): Promise<void> {
-    for (let head = 0; head < heads; head++) {
-      for (let query = start; query < end; query++)
-        await visit(head, query, head * (end - start) + query - start);
-    }
-  }
-
   return {
     cost: block => inside.cost(block) + (heads * count) / 8,
     structure: query => inside.structure(query),
+
+    ...(causal && {
+      memoryAt: (_, query) =>
+        Promise.resolve({
+          kind: 'slots',
+          about:
+            'Each earlier segment is one summary, which the token reads by its own segment’s pooled query.',
+          slots: segmentSlots(segments, query, { name: typeof segment === 'number' ? 'segment' : segment }),
+        }),
+    }),
 
     async attend(block: Block) {
       const local = await inside.attend(block);
@@ -162,15 +166,10 @@ async function open(
         const segmentRow = head * (far.last - far.first + 1) + of[block.start + (row % length)]! - far.first;
         return (1 - gate) * value + gate * far.y[segmentRow * valueWidth + (at % valueWidth)]!;
       });
-      const parts = { block, heads, gate, causal, segments, weights, far, local: local.stats };
-      const stats = mixtureStats(parts);
-      // Windows to both sides do not split into an own part and a far part: read whole rows instead.
-      if (!causal)
-        await eachRow(block, async (head, query, at) => {
-          const { keys, weights: m } = await row(head, query);
-          stats.span[at] = symmetricSpan(m, keys, query, SPAN_MASS);
-        });
-      return { y, stats };
+      // Windows to both sides cut through the own segment: its rows are read whole, and it alone.
+      const near = causal ? undefined : await inside.rows(block);
+      const parts = { block, heads, gate, causal, segments, weights, far, local: local.stats, near };
+      return { y, stats: mixtureStats(parts) };
     },
 
     row,

@@ -13,6 +13,7 @@ import { blockOutput } from './primitives/blockOutput';
 import { columnMass } from './primitives/columnMass';
 import { positionRanges } from './primitives/headNodes';
 import { ranges } from './primitives/keys';
+import type { Slot, SlotContents } from './primitives/memory';
 import { type Block, type Layer, type Mixer, variant } from './primitives/mixer';
 import { integer, MOST_TOKENS, type Params, scale } from './primitives/params';
 import { planNode } from './primitives/planNode';
@@ -66,8 +67,10 @@ async function open(layer: Layer, params: SnapkvParams): Promise<Mixer> {
   const heads = q.shape[0]!;
   const groups = k.shape[0]!;
   const prompt = promptLength(params, tokens);
-  const kept = await keptKeys(layer, params, prompt);
-  const keptOf = (head: number) => kept[Math.floor((head * groups) / heads)]!;
+  const chosen = await keptKeys(layer, params, prompt);
+  const kept = chosen.map(({ keys }) => keys);
+  const groupOf = (head: number) => Math.floor((head * groups) / heads);
+  const keptOf = (head: number) => kept[groupOf(head)]!;
 
   const before = softmaxMixer(layer, {
     causal: true,
@@ -96,7 +99,40 @@ async function open(layer: Layer, params: SnapkvParams): Promise<Mixer> {
       { start: Math.max(start, prompt), end },
     ].filter(part => part.start < part.end);
 
+  /** Runs of the prompt's tokens up to the query that share a fate, and what came after the prompt. */
+  function memoryAt(head: number, query: number): SlotContents {
+    const { scores } = chosen[groupOf(head)]!;
+    const isKept = new Uint8Array(prompt);
+    for (const key of keptOf(head)) isKept[key] = 1;
+    const slots: Slot[] = [];
+    const seen = Math.min(prompt, query + 1);
+    for (let from = 0; from < seen;) {
+      let to = from + 1;
+      while (to < seen && isKept[to] === isKept[from]) to += 1;
+      slots.push({
+        label: 'prompt',
+        status: isKept[from] === 1 ? 'kept' : 'evicted',
+        since: prompt,
+        ranges: Int32Array.of(from, to),
+        strength: scores.subarray(from, to).reduce((most, score) => Math.max(most, score), 0),
+      });
+      from = to;
+    }
+    if (query >= prompt)
+      slots.push({ label: 'after the prompt', status: 'open', ranges: Int32Array.of(prompt, query + 1) });
+    return {
+      kind: 'slots',
+      about: `After the ${prompt} tokens of the prompt, a head keeps only those that the end of the prompt attended to.`,
+      strength: {
+        title: 'Attention',
+        help: 'Attention of the end of the prompt on the tokens, as it decides what is kept: the largest of the run',
+      },
+      slots,
+    };
+  }
+
   return {
+    memoryAt: (head, query) => Promise.resolve(memoryAt(head, query)),
     cost: block => parts(block).reduce((sum, part) => sum + side(part.start).cost(part), 0),
     async attend(block) {
       const output = blockOutput(block, heads, layer.v.shape[2]!);
@@ -120,14 +156,23 @@ async function open(layer: Layer, params: SnapkvParams): Promise<Mixer> {
   };
 }
 
-/** The kept keys of every key-value head, ascending. */
+interface Kept {
+  /** Ascending. */
+  readonly keys: Int32Array;
+  /** `[prompt]`: pooled attention of the probe on each token. */
+  readonly scores: Float32Array;
+}
+
+/** What every key-value head keeps. */
 async function keptKeys(
   layer: Layer,
   { budget, probe, pool, sinks, window, scale }: SnapkvParams,
   prompt: number,
-): Promise<Int32Array[]> {
+): Promise<Kept[]> {
   const groups = layer.k.shape[0]!;
-  if (prompt === 0) return Array.from({ length: groups }, () => new Int32Array(0));
+  if (prompt === 0) {
+    return Array.from({ length: groups }, () => ({ keys: new Int32Array(0), scores: new Float32Array(0) }));
+  }
   const perGroup = layer.q.shape[0]! / groups;
   const mass = await columnMass(layer, { start: Math.max(0, prompt - probe), end: prompt }, scale);
   return Array.from({ length: groups }, (_, group) => {
@@ -139,12 +184,12 @@ async function keptKeys(
     }
     const isForced = (j: number) => j < sinks || j >= prompt - window;
     const scores = Float32Array.from({ length: prompt }, (_, j) => {
-      if (isForced(j)) return Infinity;
       const from = Math.max(0, j - Math.floor(pool / 2));
       const to = Math.min(prompt, j - Math.floor(pool / 2) + pool);
       return (before[to]! - before[from]!) / pool;
     });
-    const forced = scores.reduce((count, score) => count + (score === Infinity ? 1 : 0), 0);
-    return topIndices(scores, Math.max(budget, forced));
+    const ranked = scores.map((score, j) => (isForced(j) ? Infinity : score));
+    const forced = ranked.reduce((count, score) => count + (score === Infinity ? 1 : 0), 0);
+    return { keys: topIndices(ranked, Math.max(budget, forced)), scores };
   });
 }

@@ -22,6 +22,7 @@ export const strided = variant({
     causal,
     scale,
   },
+  prefixStable: ({ causal }) => causal,
   examples: [
     { params: { stride: 8 } },
     { params: { stride: 13, causal: false } },

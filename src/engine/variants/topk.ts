@@ -19,6 +19,7 @@ export const topk = variant({
   cost: 'N²',
   plan: [],
   params: { k: integer(32, 1, MOST_TOKENS, 'Keys a row.'), causal, scale },
+  prefixStable: ({ causal }) => causal,
   examples: [
     { params: { k: 8 } },
     { params: { k: 3 } },

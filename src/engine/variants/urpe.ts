@@ -6,7 +6,7 @@
  */
 
 import { modifier } from './modifier';
-import { ownTensor } from './primitives/ownTensor';
+import { headTensor } from './primitives/ownTensor';
 import { planNode } from './primitives/planNode';
 import { offsetNumbers } from './primitives/positionTerm';
 import { drawn } from './primitives/seeded';
@@ -20,6 +20,9 @@ export const urpe = modifier({
   plan: ['strong offsets a head'],
   distribution: false,
   params: {},
+  tensors: {
+    C: { shape: '[H, 2N - 1]', origin: 'set', standIn: '1 at every distance, as its training starts' },
+  },
   examples: [
     { params: {} },
     {
@@ -45,7 +48,7 @@ export const urpe = modifier({
   modified(layer) {
     const { tensors, tokens, q } = layer;
     const heads = q.shape[0]!;
-    const C = ownTensor(tensors, 'C', [heads, 2 * tokens - 1]);
+    const C = headTensor(tensors, 'C', heads, [2 * tokens - 1]);
     const factor = C ? { first: 1 - tokens, values: C } : offsetNumbers(heads, 0, 0, () => 1);
     return { ...layer, position: { factor } };
   },

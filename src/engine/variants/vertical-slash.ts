@@ -8,6 +8,7 @@
  * Jiang et al. 2024, MInference, arXiv 2407.02490, algorithm 2.
  */
 
+import { Problem } from '../../protocol/problem';
 import { ranges } from './primitives/keys';
 import { lineSums } from './primitives/lineSums';
 import { listedMixer } from './primitives/listed';
@@ -27,7 +28,7 @@ const params = {
   slashes: integer(512, 1, MOST_TOKENS, 'Distances at which every query sees a token, the window included.'),
   probe: integer(256, 1, MOST_TOKENS, 'Queries at the end whose attention chooses.'),
   sinks: integer(4, 0, MOST_TOKENS, 'Tokens at the start that are always kept.'),
-  window: integer(64, 1, MOST_TOKENS, 'Distances from 0 on that are always kept.'),
+  window: integer(64, 0, MOST_TOKENS, 'Distances from 0 on that are always kept.'),
   causal,
   scale,
 };
@@ -48,11 +49,16 @@ export const verticalSlash = variant({
     { params: { columns: 30, slashes: 1, probe: 300, sinks: 0, window: 1, scale: 0.5 } },
     { params: { columns: 2, slashes: 20, probe: 7, sinks: 6, window: 30 } },
     { params: { columns: 9, slashes: 6, probe: 30, window: 2, causal: false } },
+    { params: { columns: 7, slashes: 3, probe: 16, sinks: 1, window: 0 } },
     { params: {} },
   ],
 
   async open(layer, { columns, slashes, probe, sinks, window, causal, scale }) {
     const { tokens, q } = layer;
+    if (sinks === 0 && window === 0)
+      throw new Problem(
+        "'vertical-slash' needs 'sinks' or a 'window' above 0: a query may see no token else.",
+      );
     const rows = Math.min(probe, tokens);
     const sums = await lineSums(layer, probe, scaleOf(scale, q.shape[2]!));
     const chosen = sums.map(sum => ({
@@ -71,7 +77,8 @@ export const verticalSlash = variant({
         if (columns[column] === key) column += 1;
         keys.push(key);
       }
-      while (!causal && column < columns.length) keys.push(columns[column++]!);
+      const end = causal ? query + 1 : tokens;
+      while (column < columns.length && columns[column]! < end) keys.push(columns[column++]!);
       return keys;
     }
 

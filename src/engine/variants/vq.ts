@@ -11,9 +11,10 @@ import { floats, type FloatTensor } from '../onnx/tensor';
 import { kMeans, nearestCodes } from './primitives/codebook';
 import { codeStats } from './primitives/codeStats';
 import { codeSums } from './primitives/codeSums';
-import { headNodes, tokensByLabel } from './primitives/headNodes';
+import { headNodes, positionRanges, tokensByLabel } from './primitives/headNodes';
 import { NOWHERE } from './primitives/keys';
 import { slotCall } from './primitives/latent';
+import type { Slot } from './primitives/memory';
 import {
   type Block,
   type Layer,
@@ -24,7 +25,7 @@ import {
   takeRows,
   variant,
 } from './primitives/mixer';
-import { ownTensor } from './primitives/ownTensor';
+import { headTensor } from './primitives/ownTensor';
 import { causal, integer, type Params, scale } from './primitives/params';
 import { drawn, seed } from './primitives/seeded';
 import { softmaxReference } from './primitives/selection';
@@ -48,6 +49,9 @@ export const vq = variant({
   cost: 'N·codes',
   plan: ['codes'],
   params,
+  tensors: {
+    codebook: { shape: '[H, C, D]', origin: 'fitted', standIn: "k-means over a head's keys" },
+  },
   examples: [
     { params: { codes: 12, seed: 5 } },
     {
@@ -68,7 +72,7 @@ async function open(layer: Layer, { codes, seed, causal, scale: given }: VqParam
   const groups = k.shape[0]!;
   const factor = scaleOf(given, width);
   const group = (head: number) => Math.floor((head * groups) / heads);
-  const codebook = ownTensor(layer.tensors, 'codebook', [heads, 'C', width]);
+  const codebook = headTensor(layer.tensors, 'codebook', heads, ['C', width]);
 
   const books: Float32Array[] = [];
   const labels: Int32Array[] = [];
@@ -164,6 +168,23 @@ async function open(layer: Layer, { codes, seed, causal, scale: given }: VqParam
         weights: Float32Array.from(labelled, code => shares[code]! / counts[code]!),
       };
     },
+
+    memoryAt: (head, query) =>
+      Promise.resolve({
+        kind: 'slots',
+        about: `Keys are rounded to ${count} codes; a code holds the mean value of its tokens, and takes part once for all of them.`,
+        strength: { title: 'Count', help: 'Tokens whose key is nearest to the code, up to the token' },
+        slots: tokensByLabel(labels[head]!, count).map((members, c): Slot => {
+          const seen = causal ? members.filter(token => token <= query) : members;
+          const dead = members.length === 0 ? ', dead' : '';
+          return {
+            label: `code ${c + 1}${dead}`,
+            status: seen.length === 0 ? 'empty' : 'kept',
+            ranges: positionRanges(seen),
+            strength: seen.length,
+          };
+        }),
+      }),
 
     structure: () =>
       headNodes(heads, tokens, 'code', head =>

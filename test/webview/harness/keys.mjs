@@ -49,7 +49,10 @@ await check('Tab reaches every control, in order, and leaves again', async () =>
   }
   assert.ok(stops.length < 60, 'focus never left the page');
   const views = stops.map(stop => stop.split(':')[0]);
-  assert.deepEqual([...new Set(views)], ['header', 'overview', 'row', 'ribbon', 'segments', 'heads']);
+  assert.deepEqual(
+    [...new Set(views)],
+    ['header', 'overview', 'row', 'ribbon', 'map', 'segments', 'memory', 'heads'],
+  );
   console.log(`     ${stops.length} stops: ${stops.join(' | ')}`);
 });
 
@@ -122,6 +125,105 @@ await check('the segments as a tree', async () => {
   assert.equal((await last())[0], 'reveal');
   await press('ArrowLeft', 'ArrowLeft');
   assert.equal(await first.getAttribute('aria-expanded'), 'false');
+});
+
+await check('slots of the memory by Tab and Enter', async () => {
+  await focus('.slots button.token');
+  await press('Enter');
+  const [first, token] = await last();
+  assert.equal(first, 'reveal');
+  await press('Tab', 'Enter');
+  const [second, other] = await last();
+  assert.equal(second, 'reveal');
+  assert.notEqual(other, token);
+  await focus('[data-view="memory"] button.more');
+  await press('Enter');
+  assert.ok((await page.locator('.slots tbody tr').count()) > 8);
+});
+
+const savedMap = () => page.evaluate(() => globalThis.saved().map ?? null);
+const width = ({ start, end }) => end - start;
+
+await check('the map zooms, pans, goes to the token and shows all again', async () => {
+  await focus('[data-view="map"] .plot');
+  await page.waitForTimeout(1500);
+  const { maps } = await page.evaluate(() => ({ maps: globalThis.maps.length }));
+  assert.ok(maps > 0, 'no tile was asked for');
+  await press('+', '+', '+');
+  const near = await savedMap();
+  assert.ok(width(near.queries) < 60 && width(near.keys) < 60, JSON.stringify(near));
+  await press('ArrowDown', 'ArrowLeft');
+  const moved = await savedMap();
+  assert.ok(moved.queries.start > near.queries.start || near.queries.end > 199.9, JSON.stringify(moved));
+  assert.ok(moved.keys.start < near.keys.start, JSON.stringify(moved));
+  await press('PageUp', 'PageUp', 'Enter');
+  const around = await savedMap();
+  assert.ok(around.queries.start <= 198 && around.queries.end >= 199, JSON.stringify(around));
+  await press('Escape');
+  assert.equal(await savedMap(), null);
+  assert.match(
+    await page.locator('[data-view="map"] .plot').getAttribute('aria-label'),
+    /^Attention map of layer 3 head 3, queries 0 to 199 down, keys 0 to 199 across: most mass, \d/,
+  );
+});
+
+await check('what the variant misses, and the table of the map', async () => {
+  await focus('[data-view="map"] vscode-dropdown');
+  await press('ArrowDown', 'ArrowDown');
+  await page.waitForTimeout(1000);
+  assert.equal(await page.evaluate(() => globalThis.saved().mapShows), 'missed');
+  assert.equal(await page.evaluate(() => globalThis.maps.at(-1).against), true);
+  const caption = page.locator('[data-view="map"] .body > p');
+  assert.match(await caption.textContent(), /The variant misses \d+\.\d % of the dense mass in view\.$/);
+  await focus('vscode-button[aria-label="Show the heaviest cells as a table"]');
+  await press('Enter');
+  const line = page.locator('[data-view="map"] tbody tr').first();
+  const [query, key] = await line.locator('button').all();
+  await calls();
+  await key.focus();
+  await press('Enter');
+  assert.deepEqual((await last())[0], 'reveal');
+  await query.focus();
+  await press('Enter');
+  const [name, selection] = await last();
+  assert.equal(name, 'select');
+  const [from, to = from] = (await query.textContent()).match(/\d+/g).map(Number);
+  assert.ok(selection.token >= from && selection.token <= to);
+  await focus('vscode-button[aria-label="Show the heaviest cells as a table"]');
+  await press('Enter');
+  await focus('[role="slider"]');
+  await press('End', 'ArrowLeft');
+});
+
+await check('a click on the map selects and reveals, a double click zooms', async () => {
+  const plot = page.locator('[data-view="map"] .plot');
+  await plot.scrollIntoViewIfNeeded();
+  const box = await plot.boundingBox();
+  await calls();
+  await page.mouse.click(box.x + box.width * 0.3, box.y + box.height * 0.6);
+  await page.waitForTimeout(500);
+  const [selected, revealed] = await calls();
+  assert.equal(selected[0], 'select');
+  assert.ok(selected[1].token > 110 && selected[1].token < 160, JSON.stringify(selected));
+  assert.equal(revealed[0], 'reveal');
+  assert.ok(revealed[1] > 20 && revealed[1] < 60, JSON.stringify(revealed));
+  await page.mouse.dblclick(box.x + box.width * 0.3, box.y + box.height * 0.6);
+  await page.waitForTimeout(500);
+  assert.ok(
+    (await calls()).every(([name]) => name === 'select'),
+    'a double click moved the editor',
+  );
+  assert.ok(width((await savedMap()).queries) < 80);
+  const before = await savedMap();
+  await page.mouse.move(box.x + box.width * 0.6, box.y + box.height * 0.5);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.5, box.y + box.height * 0.3, { steps: 5 });
+  await page.mouse.up();
+  const after = await savedMap();
+  assert.ok(after.queries.start > before.queries.start && after.keys.start > before.keys.start);
+  await press('Escape');
+  await focus('[role="slider"]');
+  await press('End', 'ArrowLeft');
 });
 
 await check('another variant by keyboard: parameters follow, Apply sends it', async () => {

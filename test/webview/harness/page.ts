@@ -1,11 +1,22 @@
 /** Runs in the harness page before the panel: plays VS Code and the extension. */
 
 import { createBirpc } from 'birpc';
-import type { Overview, Schedule, StatName, TokenStats, VariantInfo } from '../../../src/protocol/inspection';
+import type {
+  Hurt,
+  HeadRef,
+  Overview,
+  Schedule,
+  StatName,
+  TokenStats,
+  VariantInfo,
+} from '../../../src/protocol/inspection';
 import { EVERYWHERE, STAT_NAMES } from '../../../src/protocol/inspection';
+import type { TileRef } from '../../../src/protocol/map';
 import type { HostApi, PanelApi, PanelState } from '../../../src/protocol/panel';
 import { decodeMessage, encodeMessage, Problem } from '../../../src/protocol/problem';
 import { fakeRow, fakeStructure, HEADS, LAYERS, lineAt, noise, wordAt } from './fakeDocument';
+import { fakeMap } from './fakeMap';
+import { fakeSlots, fakeState } from './fakeMemory';
 import { THEMES } from './themes';
 
 const query = new URLSearchParams(location.search);
@@ -174,6 +185,10 @@ function overview(): Overview {
 const calls: (readonly [string, unknown])[] = [];
 Object.assign(window, { calls });
 
+/** Tiles of the map that it asked for. */
+const maps: TileRef[] = [];
+Object.assign(window, { maps });
+
 const host: HostApi = {
   state: () => Promise.resolve(state),
   run: command => {
@@ -207,6 +222,16 @@ const host: HostApi = {
     const row = ref === undefined ? undefined : fakeRow(ref, total, 2048, 1);
     return Promise.resolve(fakeStructure(scene === 'lsh' ? 'lsh' : variantId, total, row));
   },
+  memory: ref => {
+    if (variantId === 'dense') return Promise.resolve(undefined);
+    return Promise.resolve(scene.startsWith('state') ? fakeState(ref, total) : fakeSlots(ref, total));
+  },
+  map: tile => {
+    if (scene === 'broken')
+      return Promise.reject(new Problem('The engine is closed; inspect the document again.'));
+    maps.push(tile);
+    return fakeMap(tile, total, scene);
+  },
   tokenDetail: token =>
     Promise.resolve({
       token,
@@ -222,7 +247,22 @@ const host: HostApi = {
     }),
   texts: tokens =>
     Promise.resolve(tokens.map(token => ({ token, text: wordAt(token), line: lineAt(token) }))),
+  hurts: of => Promise.resolve(fakeHurts(of ?? undefined)),
+  save: file => {
+    calls.push(['save', file]);
+    return Promise.resolve(true);
+  },
 };
+
+/** Tokens that a shadow run hurts: far apart, and one in each head where all heads count. */
+function fakeHurts(of: HeadRef | undefined): readonly Hurt[] {
+  return Array.from({ length: Math.min(16, total) }, (_, place) => {
+    const token = Math.floor(noise(place, of?.layer ?? 9, of?.head ?? 9) * total);
+    const error = 0.9 / (1 + place * 0.3);
+    const { layer, head } = of ?? { layer: 1 + (place % 3), head: place % HEADS };
+    return { layer, head, token, error, worst: of === undefined ? error * 1.6 : error };
+  });
+}
 
 /** As messages cross to a VS Code page: JSON, except that typed arrays stay as they are. */
 function carried(value: unknown): unknown {

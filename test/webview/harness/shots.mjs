@@ -26,6 +26,24 @@ shots.push({ width: 1100, theme: 'contrast', n: 131072, scene: 'segmented' });
 for (const scene of ['empty', 'running', 'stale', 'problem', 'broken', 'dense', 'lsh']) {
   shots.push({ width: 300, theme: 'dark', n: 200, scene });
 }
+for (const theme of ['dark', 'light', 'contrast', 'contrastLight']) {
+  for (const width of [280, 620]) {
+    for (const view of ['state', 'segmented']) {
+      shots.push({ width, theme, n: width === 280 ? 200 : 20000, scene: view, only: 'memory' });
+    }
+  }
+}
+shots.push({ width: 280, theme: 'light', n: 200, scene: 'stateTable', only: 'memory' });
+for (const theme of ['dark', 'light', 'contrast', 'contrastLight']) {
+  for (const width of [280, 620]) {
+    const n = width === 280 ? 200 : 20000;
+    shots.push({ width, theme, n, scene: 'dense', only: 'map' });
+    shots.push({ width, theme, n, scene: 'local', only: 'map', shows: 'dense' });
+    shots.push({ width, theme, n, scene: 'segmented', only: 'map', shows: 'missed' });
+  }
+}
+shots.push({ width: 280, theme: 'light', n: 200, scene: 'tables', only: 'map' });
+shots.push({ width: 620, theme: 'dark', n: 2000, scene: 'nearMap', only: 'map', shows: 'dense' });
 shots.push({ width: 480, theme: 'light', n: 131072, scene: 'zoomed' });
 shots.push({ width: 480, theme: 'dark', n: 200, scene: 'tables' });
 
@@ -37,7 +55,9 @@ const complain = text => {
 
 const stage = await openStage(complain);
 for (const shot of shots) {
-  const name = `${shot.scene}-${shot.n}-${shot.theme}-${shot.width}`;
+  const part = shot.only === undefined ? '' : `${shot.only}-`;
+  const shown = shot.shows === undefined ? '' : `${shot.shows}-`;
+  const name = `${part}${shown}${shot.scene}-${shot.n}-${shot.theme}-${shot.width}`;
   if (!name.includes(only)) continue;
   console.log(name);
   const page = await stage.open(shot);
@@ -46,12 +66,29 @@ for (const shot of shots) {
     for (let press = 0; press < 20; press++) await page.keyboard.press('+');
     await page.waitForTimeout(300);
   }
-  if (shot.scene === 'tables') {
-    for (const toggle of await page.locator('vscode-button[aria-label*="as a table"]').all())
+  if (shot.scene === 'tables' || shot.scene === 'stateTable') {
+    for (const toggle of await page.locator('vscode-button[aria-label*="as a table"]:not([hidden])').all())
       await toggle.click();
     await page.waitForTimeout(300);
   }
-  await page.screenshot({ path: join(out, `${name}.png`), fullPage: true });
+  if (shot.only === 'map') {
+    const view = page.locator('[data-view="map"]');
+    await view.scrollIntoViewIfNeeded();
+    await page.waitForTimeout(2000);
+    if (shot.shows !== undefined) {
+      await view.locator('vscode-dropdown').focus();
+      for (let at = 0; at < ['variant', 'dense', 'missed'].indexOf(shot.shows); at++)
+        await page.keyboard.press('ArrowDown');
+    }
+    if (shot.scene === 'nearMap') {
+      await view.locator('.plot').focus();
+      for (const key of ['Enter', '+', '+']) await page.keyboard.press(key);
+    }
+    await page.waitForTimeout(2000);
+  }
+  const path = join(out, `${name}.png`);
+  if (shot.only === undefined) await page.screenshot({ path, fullPage: true });
+  else await page.locator(`[data-view="${shot.only}"]`).screenshot({ path });
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
   if (overflow > 0) complain(`the page is ${overflow} px wider than its window`);
   // The page's policy lets no script in; axe comes through the debugger.

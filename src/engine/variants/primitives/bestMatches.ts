@@ -1,6 +1,6 @@
 /**
- * For every query, the candidates with the largest dot products: blocks, pages or keys. The score map
- * exists for one call's queries at a time.
+ * For every query, the candidates with the largest dot products: blocks, pages or keys. Of the score map no
+ * more exists at a time than fits a fixed budget.
  *
  * Letters: `S` streams, `R` rows, `C` candidates, `F` features.
  */
@@ -24,29 +24,43 @@ interface MatchCall {
 /** The chosen candidates of row `row` of stream `stream`, best first unless all are chosen. */
 export type Matches = (stream: number, row: number) => Int32Array;
 
+/** Scores in memory at once. */
+const MOST_SCORES = 2 ** 22;
+
 /** Larger scores first, then lower indices; all candidates where there are no more than `count`. */
 export async function bestMatches(call: MatchCall): Promise<Matches> {
-  const { executor, queries, limits, count } = call;
+  const { executor, queries, candidates, limits, count } = call;
   const [streams, rows, features] = queries.shape as [number, number, number];
   const furthest = Array.from(limits).reduce((most, limit) => Math.max(most, limit), 0);
   const everything = (row: number) => Int32Array.from({ length: limits[row]! }, (_, c) => c);
   if (furthest <= count || count === 0) {
     return (_, row) => (count === 0 ? new Int32Array(0) : everything(row));
   }
-  const candidates = cut(call.candidates, Math.ceil(furthest / TILE) * TILE);
-  const results = await executor.run(program(streams, features, count), {
-    queries: floats([streams, rows, features], queries.data),
-    candidates,
-    limits: floats([rows], Float32Array.from(limits)),
-    index: floats(
-      [candidates.shape[1]!],
-      Float32Array.from({ length: candidates.shape[1]! }, (_, c) => c),
-    ),
-  });
-  const chosen = results['chosen']!.data as BigInt64Array;
+  const known = cut(candidates, Math.ceil(furthest / TILE) * TILE);
+  const many = known.shape[1]!;
+  const index = floats(
+    [many],
+    Float32Array.from({ length: many }, (_, c) => c),
+  );
+  const together = Math.min(rows, Math.max(1, Math.floor(MOST_SCORES / (streams * many))));
+  const chosen: BigInt64Array[] = [];
+  for (let first = 0; first < rows; first += together) {
+    const part = Array.from({ length: Math.min(together, rows - first) }, (_, row) => first + row);
+    const results = await executor.run(program(streams, features, count), {
+      queries: part.length === rows ? queries : takeRows(queries, part),
+      candidates: known,
+      limits: floats(
+        [part.length],
+        Float32Array.from(part, row => limits[row]!),
+      ),
+      index,
+    });
+    chosen.push(results['chosen']!.data as BigInt64Array);
+  }
   return (stream, row) => {
-    const from = (stream * rows + row) * count;
-    return Int32Array.from(chosen.subarray(from, from + Math.min(count, limits[row]!)), Number);
+    const part = chosen[Math.floor(row / together)]!;
+    const from = (stream * (part.length / streams / count) + (row % together)) * count;
+    return Int32Array.from(part.subarray(from, from + Math.min(count, limits[row]!)), Number);
   };
 }
 

@@ -16,7 +16,8 @@ interface Sizes {
 
 /**
  * The tensor `random_blocks`: `[blocks, R]` or `[H, blocks, R]`, where the rows of the first and the last
- * block may be left out; -1 stands for none. Undefined where it is not given.
+ * block may be left out; -1 stands for none. With `R` = `blocks` and nothing but 0 and 1 it is a mask.
+ * Undefined where it is not given.
  *
  * @throws Problem for another shape, or an entry that is no block.
  */
@@ -33,10 +34,12 @@ export function givenBlocks(tensors: Tensors, { heads, count }: Sizes): BlockDra
     );
   }
   const skipped = (count - rows) / 2;
+  const isMask = each === count && count > 2 && data.every(c => c === 0 || c === 1);
   return (head, c) => {
     if (c < skipped || c >= count - skipped) return [];
     const from = ((shape.length === 2 ? 0 : head) * rows + c - skipped) * each;
-    return Array.from(data.subarray(from, from + each)).filter(other => other >= 0);
+    const entries = Array.from(data.subarray(from, from + each));
+    return isMask ? entries.flatMap((is, c) => (is === 1 ? [c] : [])) : entries.filter(other => other >= 0);
   };
 }
 

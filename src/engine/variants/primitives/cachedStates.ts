@@ -6,7 +6,7 @@
 
 import { GraphBuilder } from '../../onnx/builder';
 import type { Executor, Program } from '../../onnx/graph';
-import { floats, type FloatTensor } from '../../onnx/tensor';
+import { floats, type FloatTensor, integers } from '../../onnx/tensor';
 import { type Layer, paddedLength, takeRows } from './mixer';
 import { chunkOf } from './scan';
 import type { Segments } from './segments';
@@ -80,10 +80,51 @@ interface ReadCall {
   /** `[H, B, E]`: what the own segment's state gives. */
   readonly own: Float32Array;
   readonly scale: number;
+  /** At most so many gates of earlier segments are not 0; undefined where all may be open. */
+  readonly open?: number | undefined;
 }
 
-/** `y [H, B, E]` */
-export async function readCache(
+/** `y [H, B, E]`; reads the states of open gates alone where those are few. */
+export async function readCache(layer: Layer, states: FloatTensor, call: ReadCall): Promise<Float32Array> {
+  const { open } = call;
+  const isFew = open !== undefined && 2 * open < call.gates.shape[2]! - 1;
+  return isFew ? readOpen(layer, states, { ...call, open }) : readAll(layer, states, call);
+}
+
+async function readOpen(
+  { executor, q }: Layer,
+  states: FloatTensor,
+  { queries, gates, own, scale, open }: ReadCall & { readonly open: number },
+): Promise<Float32Array> {
+  const heads = q.shape[0]!;
+  const [groups, count, width, valueWidth] = states.shape as [number, number, number, number];
+  const columns = gates.shape[2]!;
+  const rows = heads * queries.length;
+  const narrow = floats([heads, queries.length, open + 1]);
+  const index = integers([heads, queries.length, open], new Int32Array(rows * open));
+  for (let row = 0; row < rows; row++) {
+    const group = Math.floor((Math.floor(row / queries.length) * groups) / heads);
+    let to = 0;
+    for (let c = 0; c < columns - 1; c++) {
+      const gate = gates.data[row * columns + c]!;
+      if (gate === 0) continue;
+      index.data[row * open + to] = group * count + c;
+      narrow.data[row * (open + 1) + to++] = gate;
+    }
+    narrow.data[row * (open + 1) + open] = gates.data[(row + 1) * columns - 1]!;
+  }
+  const { y } = await executor.run(openProgram(heads, width, valueWidth, open), {
+    q: takeRows(q, queries),
+    gates: narrow,
+    index,
+    states: floats([groups * count, width * valueWidth], states.data),
+    own: floats([heads, queries.length, valueWidth], own),
+    scale: floats([], Float32Array.of(scale)),
+  });
+  return y!.data as Float32Array;
+}
+
+async function readAll(
   { executor, q }: Layer,
   states: FloatTensor,
   { queries, gates, own, scale }: ReadCall,
@@ -123,6 +164,29 @@ function readProgram(heads: number, groups: number, width: number): Program {
       const rows = g.reshape(g.reshape(gated, [heads, 'B', 'C*D']), [groups, 'R', 'C*D']);
       const y = g.reshape(g.matMul(rows, states), [heads, 'B', 'E']);
       g.output('y', g.add(y, own));
+      return g.build();
+    },
+  };
+}
+
+function openProgram(heads: number, width: number, valueWidth: number, open: number): Program {
+  const key = `cacheReadOpen/${heads}/${width}/${valueWidth}/${open}`;
+  return {
+    key,
+    build() {
+      const g = new GraphBuilder(key);
+      const q = g.mul(g.input('q', 'float32', [heads, 'B', width]), g.input('scale', 'float32', []));
+      const gates = g.input('gates', 'float32', [heads, 'B', open + 1]);
+      const states = g.input('states', 'float32', ['G*C', width * valueWidth]);
+      const index = g.input('index', 'int32', [heads, 'B', open]);
+      const own = g.mul(
+        g.input('own', 'float32', [heads, 'B', valueWidth]),
+        g.slice(gates, 2, open, open + 1, 1),
+      );
+      const gated = g.mul(g.unsqueeze(g.slice(gates, 2, 0, open, open), 3), g.unsqueeze(q, 2));
+      const read = g.reshape(g.gather(states, index), [heads, 'B', open * width, valueWidth]);
+      const y = g.matMul(g.reshape(gated, [heads, 'B', 1, open * width]), read);
+      g.output('y', g.add(g.reshape(y, [heads, 'B', valueWidth]), own));
       return g.build();
     },
   };

@@ -14,6 +14,7 @@ import { floats } from '../../onnx/tensor';
 import { rowOf } from './kernelMixer';
 import { headOf, type Layer, type Mixer, type PlanNode } from './mixer';
 import { type Cell, pattern, scan } from './scan';
+import { stateMemory, vectorOf, write } from './stateMemory';
 
 export interface Decay {
   /** `W`: 1 or `D` */
@@ -93,6 +94,27 @@ export function decayMixer(
     structure,
     attend: async block => ({ y: await states.attend(block), stats: undefined }),
 
+    memoryAt: (head, query) =>
+      Promise.resolve(
+        stateMemory(layer, head, states, {
+          about: 'Every token adds its key times its value to one matrix a head, which fades as it goes.',
+          rows: width,
+          tokens: query + 1,
+          query: vectorOf(q, layer, head, query),
+          key: token => vectorOf(k, layer, head, token),
+          halfLives: halfLivesAt(decay, head, query),
+          advance(state, token, key, value) {
+            const columns = value.length;
+            let left = Math.exp(gAt(head, token, 0));
+            for (let f = 0; f < width; f++) {
+              if (decay.width > 1) left = Math.exp(gAt(head, token, f));
+              for (let at = f * columns; at < (f + 1) * columns; at++) state[at]! *= left;
+            }
+            write(state, key, value);
+          },
+        }),
+      ),
+
     async row(head, query) {
       const since = floats([1, k.shape[1]!, decay.width]);
       since.data.fill(LEAST);
@@ -115,6 +137,22 @@ export function decayMixer(
       return { keys: Int32Array.from(weights, (_, j) => j), weights };
     },
   };
+}
+
+/**
+ * Tokens back from the query in which half of a write is lost, `[W]`; before the document's start the
+ * mean decay up to the query is taken to go on.
+ */
+function halfLivesAt(decay: Decay, head: number, query: number): Float32Array {
+  return Float32Array.from({ length: decay.width }, (_, d) => {
+    let sum = 0;
+    for (let j = query; j >= 0; j--) {
+      const g = decay.at(head, j, d);
+      if (sum + g <= -Math.LN2) return query - j + (-Math.LN2 - sum) / g;
+      sum += g;
+    }
+    return sum < 0 ? (-Math.LN2 / sum) * (query + 1) : Infinity;
+  });
 }
 
 /** A node for every head that decays: the tokens back to where half of a write is left. */

@@ -1,7 +1,9 @@
 /** Locality-sensitive hashing: tokens sorted by (bucket, position), a round at a time, and cut into chunks. */
 
-import type { Executor } from '../../onnx/graph';
-import { eachScores } from './tokenScores';
+import { GraphBuilder } from '../../onnx/builder';
+import type { Executor, Program } from '../../onnx/graph';
+import { floats } from '../../onnx/tensor';
+import { paddedLength, TILE } from './mixer';
 
 /** One round of one head. */
 export interface HashRound {
@@ -23,6 +25,9 @@ export interface Hashing {
   readonly chunk: number;
 }
 
+/** Products of tokens and rotations that exist at once. */
+const MOST = 2 ** 20;
+
 /** `bucket = argmax [x R ; -x R]`, the first of equals, for `x [P, D]` of a head. */
 export async function hashRounds(
   executor: Executor,
@@ -31,23 +36,49 @@ export async function hashRounds(
 ): Promise<HashRound[]> {
   const half = rotations.length / width / rounds;
   const found = Array.from({ length: rounds }, () => new Uint32Array(tokens));
-  await eachScores(executor, { x, tokens, columns: rotations, width }, (start, count, scores) => {
-    for (let i = 0; i < count; i++) {
-      for (let round = 0; round < rounds; round++) {
-        const from = (i * rounds + round) * half;
-        let largest = -Infinity;
-        let smallest = Infinity;
-        let [first, opposite] = [0, 0];
-        for (let b = 0; b < half; b++) {
-          const score = scores[from + b]!;
-          if (score > largest) [largest, first] = [score, b];
-          if (score < smallest) [smallest, opposite] = [score, b];
-        }
-        found[round]![start + i] = largest >= -smallest ? first : half + opposite;
-      }
+  const length = Math.min(
+    paddedLength(tokens),
+    Math.max(TILE, Math.floor(MOST / (rounds * half * TILE)) * TILE),
+  );
+  for (let start = 0; start < tokens; start += length) {
+    const count = Math.min(length, tokens - start);
+    const part = floats([length, width]);
+    part.data.set(x.subarray(start * width, (start + count) * width));
+    const results = await executor.run(program(rounds), {
+      x: part,
+      rotations: floats([width, rounds * half], rotations),
+    });
+    const array = (name: string) => results[name]!.data;
+    const [largest, smallest] = [array('largest') as Float32Array, array('smallest') as Float32Array];
+    const [first, opposite] = [array('first') as BigInt64Array, array('opposite') as BigInt64Array];
+    for (let at = 0; at < count * rounds; at++) {
+      found[at % rounds]![start + Math.floor(at / rounds)] =
+        largest[at]! >= -smallest[at]! ? Number(first[at]!) : half + Number(opposite[at]!);
     }
-  });
+  }
   return found.map(buckets => sorted(buckets, tokens, 2 * half, chunk));
+}
+
+/** Buckets of a run of tokens, found in the graph, so that no more than two numbers a round leave it. */
+function program(rounds: number): Program {
+  const key = `hash/${rounds}`;
+  return {
+    key,
+    build() {
+      const g = new GraphBuilder(key);
+      const x = g.input('x', 'float32', ['T', 'D']);
+      const rotated = g.matMul(x, g.input('rotations', 'float32', ['D', 'rounds*half']));
+      const byRound = g.reshape(rotated, ['T', rounds, 'half']);
+      // Left as int64: WebGPU has no cast from it.
+      const place = (op: 'ArgMax' | 'ArgMin') =>
+        g.node(op, [byRound], { axis: 2, keepdims: 0 }, 'int64', ['T', rounds]);
+      g.output('largest', g.reduce('ReduceMax', byRound, 2));
+      g.output('smallest', g.reduce('ReduceMin', byRound, 2));
+      g.output('first', place('ArgMax'));
+      g.output('opposite', place('ArgMin'));
+      return g.build();
+    },
+  };
 }
 
 function sorted(buckets: Uint32Array, tokens: number, count: number, chunk: number): HashRound {

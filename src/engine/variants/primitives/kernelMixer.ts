@@ -10,6 +10,7 @@ import type { Feeds, Program, Value } from '../../onnx/graph';
 import { floats, type FloatTensor } from '../../onnx/tensor';
 import { type Block, headOf, type Layer, type Mixer, type PlanNode } from './mixer';
 import { type Cell, copyQueries, pattern, scan, type StepTerms } from './scan';
+import { stateMemory, vectorOf, write } from './stateMemory';
 
 export interface FeatureMap {
   /** Names the map: equal keys mean equal graphs. */
@@ -23,6 +24,9 @@ export interface FeatureMap {
   ofKey(g: GraphBuilder, x: Value, own: StepTerms['own']): Value;
   /** From `φq.(sum of φk) [H, C, 1]` and `φq [H, C, F]`. */
   denominator(g: GraphBuilder, total: Value, query: Value): Value;
+  /** The features of one query or key `[D]` of a head by plain loops, `[F]`. */
+  plainQuery(head: number, x: Float32Array): Float64Array;
+  plainKey(head: number, x: Float32Array): Float64Array;
 }
 
 const CHUNK = 64;
@@ -88,6 +92,20 @@ export function kernelMixer(
       y: await (causal ? states.attend(block) : readWhole(block)),
       stats: undefined,
     }),
+
+    memoryAt: (head, query) =>
+      Promise.resolve(
+        stateMemory(layer, head, states, {
+          about: causal
+            ? 'Every token adds the features of its key times its value to one matrix a head; nothing is taken away.'
+            : 'Every token of the document adds the features of its key times its value to one matrix a head, which all tokens read.',
+          rows: features,
+          tokens: causal ? query + 1 : tokens,
+          query: map.plainQuery(head, vectorOf(q, layer, head, query)),
+          key: token => map.plainKey(head, vectorOf(layer.k, layer, head, token)),
+          advance: (state, _, key, value) => write(state, key, value),
+        }),
+      ),
 
     async row(head, query) {
       const last = causal ? query + 1 : tokens;

@@ -1,5 +1,6 @@
 /** Which keys a block of queries may touch: sorted disjoint ranges, laid out in whole tiles. */
 
+import { floats, type FloatTensor } from '../../onnx/tensor';
 import { TILE } from './mixer';
 
 /** The position that stands for "no key": later than every token. */
@@ -54,4 +55,35 @@ export function keyIndex(flat: Ranges): KeyIndex {
     }
   }
   return { count, rows, positions };
+}
+
+/**
+ * The keys' rows of `x [S, P, W]`, as `[S, K, W]`: over the same memory where they follow one another in a
+ * single stream, copied run by run elsewhere. Padding holds whatever lies there.
+ */
+export function takeKeys(x: FloatTensor, { rows, count }: KeyIndex): FloatTensor {
+  const [streams, stride, width] = x.shape as [number, number, number];
+  const { data } = x;
+  const length = rows.length;
+  const first = rows[0]!;
+  if (streams === 1 && first + length <= stride && runEnd(rows, 0, count) >= count) {
+    return floats([1, length, width], data.subarray(first * width, (first + length) * width));
+  }
+  const taken = floats([streams, length, width]);
+  for (let at = 0; at < count;) {
+    const end = runEnd(rows, at, count);
+    for (let stream = 0; stream < streams; stream++) {
+      const from = (stream * stride + rows[at]!) * width;
+      taken.data.set(data.subarray(from, from + (end - at) * width), (stream * length + at) * width);
+    }
+    at = end;
+  }
+  return taken;
+}
+
+/** Where the rows that follow one another from `at` on end. */
+function runEnd(rows: Int32Array, at: number, count: number): number {
+  let end = at + 1;
+  while (end < count && rows[end] === rows[end - 1]! + 1) end += 1;
+  return end;
 }

@@ -172,6 +172,7 @@ function listedProgram(
       group,
       width,
       q: g.reshape(unscaled, [streams, 'R', width]),
+      content,
       scale,
       i: g.input('i', 'float32', ['R', 1]),
       j: positions,

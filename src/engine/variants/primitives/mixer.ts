@@ -9,6 +9,7 @@
 import type { VariantInfo } from '../../../protocol/inspection';
 import type { Executor } from '../../onnx/graph';
 import { floats, type FloatTensor } from '../../onnx/tensor';
+import type { MixerMemory } from './memory';
 import type { PositionTerm } from './positionTerm';
 import { type Params, type ParamSpecs, resolveParams } from './params';
 
@@ -35,7 +36,7 @@ export interface Layer {
   readonly units: ((unit: TextUnit) => Int32Array) | undefined;
   /** Tensors of the variant's own, by the catalogue's names; what is missing is fitted, seeded or absent. */
   readonly tensors: Tensors;
-  /** What a position modifier around the variant adds to its softmax. */
+  /** What a position modifier around the variant, or the model itself, does to the scores. */
   readonly position?: PositionTerm;
 }
 
@@ -53,6 +54,11 @@ export interface BlockStats {
   readonly span: Float32Array;
   readonly sink: Float32Array;
   readonly peak: Float32Array;
+  /**
+   * The logarithm of the sum of `exp(q.k * scale)` over the admitted keys, where a row is one softmax of the
+   * plain scores: what tells the mass of a larger set that this one holds.
+   */
+  readonly logSum?: Float32Array;
 }
 
 export interface Attended {
@@ -87,12 +93,16 @@ export interface Mixer {
   readonly memory?: number;
   /** How many (query, key) pairs a block costs, for progress. */
   cost(block: Block): number;
+  /** How many queries from `start` on are best attended together, at most `most`; the caller's choice if absent. */
+  blockLength?(start: number, most: number): number;
   attend(block: Block): Promise<Attended>;
   row(head: number, query: number): Promise<MixerRow>;
   /** The rows of a block together, where that is faster than one by one. */
   rows?(block: Block): Promise<BlockRows>;
   /** What the plan decided, as sets of positions; some plans have a window of their own a query. */
   structure(query: number | undefined): readonly PlanNode[];
+  /** What is remembered when a query reads; absent where there is no memory but the keys themselves. */
+  memoryAt?(head: number, query: number): Promise<MixerMemory>;
 }
 
 /** The numbers of a variant, by plain loops: what the graph is held against. */
@@ -139,23 +149,40 @@ export interface Variant {
   reference(inputs: ReferenceInputs, given: Readonly<Record<string, unknown>>): Float64Array;
   /** Whether rows are distributions: non-negative with sum 1. */
   readonly distribution: boolean;
+  /** Whether a row depends on its own and earlier tokens alone, so that an edit leaves earlier rows as they are. */
+  isPrefixStable(given: Readonly<Record<string, unknown>>): boolean;
+  /** Set where the softmax takes the layer's position term whatever the variant is laid over. */
+  readonly takesScoreTerms?: boolean;
   readonly examples: readonly Example[];
 }
 
-export interface Definition<S extends ParamSpecs> extends Omit<VariantInfo, 'params'> {
+export interface Definition<S extends ParamSpecs> extends Omit<VariantInfo, 'params' | 'tensors'> {
   readonly params: S;
+  readonly tensors?: VariantInfo['tensors'];
   readonly distribution?: boolean;
+  /** Whether a row depends on its own and earlier tokens alone; not when absent. */
+  readonly prefixStable?: (params: Params<S>) => boolean;
   readonly examples: readonly Example[];
   open(layer: Layer, params: Params<S>): Promise<Mixer> | Mixer;
   readonly reference: Reference<Params<S>>;
 }
 
 export function variant<S extends ParamSpecs>(definition: Definition<S>): Variant {
-  const { open, reference, distribution = true, examples, ...info } = definition;
+  const {
+    open,
+    reference,
+    distribution = true,
+    prefixStable = () => false,
+    examples,
+    tensors = {},
+    ...rest
+  } = definition;
+  const info = { ...rest, tensors };
   return {
     info,
     distribution,
     examples,
+    isPrefixStable: given => prefixStable(resolveParams(info.id, info.params, given)),
     open: async (layer, given) => open(layer, resolveParams(info.id, info.params, given)),
     reference: (inputs, given) => reference(inputs, resolveParams(info.id, info.params, given)),
   };
@@ -174,11 +201,12 @@ export function scaleOf(given: number, width: number): number {
 /** Rows `indices` of each head of `x [H, P, D]`, as `[H, indices.length, D]`. */
 export function takeRows(x: FloatTensor, indices: ArrayLike<number>): FloatTensor {
   const [heads, stride, width] = x.shape as [number, number, number];
+  const { data } = x;
   const rows = floats([heads, indices.length, width]);
   for (let head = 0; head < heads; head++) {
     for (let row = 0; row < indices.length; row++) {
       const from = (head * stride + indices[row]!) * width;
-      rows.data.set(x.data.subarray(from, from + width), (head * indices.length + row) * width);
+      rows.data.set(data.subarray(from, from + width), (head * indices.length + row) * width);
     }
   }
   return rows;

@@ -56,11 +56,12 @@ export function resolveParams<S extends ParamSpecs>(
   specs: S,
   given: Readonly<Record<string, unknown>>,
 ): Params<S> {
-  for (const name of Object.keys(given)) {
-    if (!Object.hasOwn(specs, name)) {
-      const known = Object.keys(specs).join(', ');
-      throw new Problem(`The variant '${variant}' has no parameter '${name}'. It takes ${known}.`);
-    }
+  for (const [name, value] of Object.entries(given)) {
+    if (Object.hasOwn(specs, name) || (name === 'causal' && value === true)) continue;
+    if (name === 'causal' && value === false)
+      throw new Problem(`The variant '${variant}' has no bidirectional form; leave out 'causal'.`);
+    const known = Object.keys(specs).join(', ');
+    throw new Problem(`The variant '${variant}' has no parameter '${name}'. It takes ${known}.`);
   }
   const values = Object.entries(specs).map(([name, spec]): [string, ParamValue] => {
     const value = Object.hasOwn(given, name) ? given[name] : undefined;
@@ -84,7 +85,7 @@ function checked(label: string, spec: ParamSpec, value: unknown): ParamValue {
       if (typeof value === 'boolean') return value;
       throw wrong('true or false');
     case 'choice':
-      if (typeof value === 'string' && spec.choices.includes(value)) return value;
+      if (choiceOf(spec.choices, value) !== undefined) return choiceOf(spec.choices, value)!;
       throw wrong(`one of ${spec.choices.join(', ')}`);
     case 'size':
       if (typeof value === 'string' && spec.words.includes(value)) return value;
@@ -97,6 +98,17 @@ function checked(label: string, spec: ParamSpec, value: unknown): ParamValue {
       if (isWithin(value, spec)) return value;
       throw wrong(`a number from ${spec.min} to ${spec.max}`);
   }
+}
+
+/** The choice that a value names. A list of words keeps its order, and may be an array; an empty one is `none`. */
+function choiceOf(choices: readonly string[], value: unknown): string | undefined {
+  if (typeof value === 'string' && choices.includes(value)) return value;
+  const words: unknown = typeof value === 'string' ? value.split(',').map(word => word.trim()) : value;
+  if (!Array.isArray(words) || !words.every(word => typeof word === 'string')) return undefined;
+  const listed = words.filter(Boolean);
+  const key = (list: readonly string[]) => [...list].sort().join();
+  const known = choices.some(choice => key(choice.split(',')) === (key(listed) || 'none'));
+  return known ? listed.join() || 'none' : undefined;
 }
 
 function isWithin(value: unknown, { min, max }: { min: number; max: number }): value is number {

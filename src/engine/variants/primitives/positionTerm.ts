@@ -1,6 +1,7 @@
 /**
- * What a position modifier does to a softmax: terms that depend on the offset `j - i` alone, or on the
- * query and the offset, looked up in tables by every softmax of the product.
+ * What acts on a softmax beside `q.k`. A position modifier has terms that depend on the offset `j - i`
+ * alone, or on the query and the offset, looked up in tables by every softmax of the product; a model may
+ * bend its scores.
  *
  * Letters as in `softmaxRows`; `T` offsets of a table.
  */
@@ -23,6 +24,8 @@ export interface PositionTerm {
   readonly products?: OffsetTable & { readonly shift?: FloatTensor };
   /** Numbers that the weights are multiplied with, after the softmax. */
   readonly factor?: OffsetTable;
+  /** Scores, with all that is added to them, become `tanh(score / softcap) · softcap`. */
+  readonly softcap?: number;
 }
 
 const PARTS = ['bias', 'products', 'factor'] as const;
@@ -32,12 +35,14 @@ type Part = (typeof PARTS)[number];
 const PIECE = 64;
 
 export function termKey(term: PositionTerm | undefined): string {
-  return PARTS.filter(part => term?.[part]).join('+');
+  const cap = term?.softcap === undefined ? '' : `/${term.softcap}`;
+  return PARTS.filter(part => term?.[part]).join('+') + cap;
 }
 
 /** What acts inside the softmax, for plans that read its weights: a factor comes after it. */
-export function withoutFactor({ bias, products }: PositionTerm): PositionTerm {
-  return { ...(bias && { bias }), ...(products && { products }) };
+export function withoutFactor({ bias, products, softcap }: PositionTerm): PositionTerm {
+  const cap = softcap === undefined ? {} : { softcap };
+  return { ...(bias && { bias }), ...(products && { products }), ...cap };
 }
 
 /** A call over the heads `heads` (`[S * G]`), with offsets from `lowest` to `highest`. */
@@ -103,6 +108,8 @@ export interface TermInputs {
   readonly width: number;
   /** `[S, R, D]`, not scaled. */
   readonly q: Value;
+  /** `q.k`, scaled. */
+  readonly content: Value;
   readonly scale: Value;
   /** `[R, 1]` positions of the queries. */
   readonly i: Value;
@@ -120,10 +127,17 @@ export function termValues(
   const offsets = g.sub(inputs.j, inputs.i);
   const bias = term.bias && numbers(g, 'bias', offsets, inputs);
   const products = term.products && dotProducts(g, offsets, inputs);
+  const sum = bias && products ? g.add(bias, products) : (bias ?? products);
   return {
-    added: bias && products ? g.add(bias, products) : (bias ?? products),
+    added: term.softcap === undefined ? sum : bend(g, inputs.content, sum, term.softcap),
     factor: term.factor && numbers(g, 'factor', offsets, inputs),
   };
+}
+
+/** What turns `content` into the bent score, as a number added to it. */
+function bend(g: GraphBuilder, content: Value, added: Value | undefined, cap: number): Value {
+  const score = added === undefined ? content : g.add(content, added);
+  return g.sub(g.mul(g.unary('Tanh', g.div(score, cap)), cap), content);
 }
 
 /** Places in a table, `int32`. */

@@ -21,6 +21,8 @@ export function remembered(layer: Layer): Remembered {
   const { q, k, v, tensors } = layer;
   const heads = q.shape[0]!;
   const shapes = (width: number) => [heads, k.shape[0]!].map(rows => [rows, 'mem', width]);
+  const isEmpty = ['mem_k', 'mem_v'].every(name => tensors[name]?.data.length === 0);
+  if (isEmpty) return { memory: 0, layer };
   const memoryKeys = ownTensor(tensors, 'mem_k', ...shapes(k.shape[2]!));
   const memoryValues = ownTensor(tensors, 'mem_v', ...shapes(v.shape[2]!));
   if (memoryKeys === undefined && memoryValues === undefined) return { memory: 0, layer };
@@ -71,7 +73,7 @@ function joined(
 /** The mixer of the document's tokens, from one of the whole sequence. */
 export function afterMemory(mixer: Mixer, memory: number): Mixer {
   const shifted = ({ start, end }: Block) => ({ start: start + memory, end: end + memory });
-  const { rows } = mixer;
+  const { rows, memoryAt } = mixer;
   return {
     memory,
     cost: block => mixer.cost(shifted(block)),
@@ -83,6 +85,7 @@ export function afterMemory(mixer: Mixer, memory: number): Mixer {
         return (head, query) => row(head, query + memory);
       },
     }),
+    ...(memoryAt && { memoryAt: (head, query) => memoryAt(head, query + memory) }),
     structure: query => mixer.structure(query === undefined ? undefined : query + memory),
   };
 }

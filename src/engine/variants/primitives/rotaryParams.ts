@@ -2,7 +2,7 @@
 
 import { Problem } from '../../../protocol/problem';
 import { rotary, type Rotary, type RopeScaling } from '../../math/rotary';
-import { boolean, choice, MOST_TOKENS, number, type Params } from './params';
+import { boolean, choice, MOST_TOKENS, number, type Params, resolveParams } from './params';
 
 export const rotaryParams = {
   base: number(10000, 1.0001, 1e12, 'Base of the wavelengths: pair d turns by base^(-2d/D) a token.'),
@@ -27,6 +27,8 @@ export const rotaryParams = {
 };
 
 export type RotaryParams = Params<typeof rotaryParams>;
+
+export const rotaryPresets: RotaryParams = resolveParams('rope', rotaryParams, {});
 
 /** @throws Problem for an odd width, or bounds that are the wrong way round. */
 export function rotaryOf(variant: string, params: RotaryParams, width: number, tokens: number): Rotary {

@@ -27,18 +27,22 @@ export interface StatisticsValues {
   readonly entropy: Value;
   readonly sink: Value;
   readonly peak: Value;
+  /** Log of the sum of `exp(masked)`. */
+  readonly logSum: Value;
   /** Position of the earliest key of the span; meant for keys that all lie at or before the query. */
   spanStart(): Value;
 }
 
 export function rowStatistics(g: GraphBuilder, inputs: Inputs): StatisticsValues {
-  const { weights, masked, meanScore, positions, sinkTokens } = inputs;
+  const { weights, masked, meanScore, positions, sinkTokens, tile } = inputs;
   const peak = g.reduce('ReduceMax', weights, 2);
+  const tiles = tilesOf(g, weights, tile);
 
-  // -sum p log p = lse - sum p s, with lse = s* - log p* at the strongest key.
-  const logSum = g.sub(g.reduce('ReduceMax', masked, 2), g.unary('Log', g.arithmetic('Max', peak, 1e-38)));
+  // -sum p log p = lse - sum p s; shares of the weights' own sum, which is 1 but for rounding.
+  const logSum = logSumExp(g, tiles, masked, tile);
+  const mean = g.div(meanScore, g.arithmetic('Max', sumOf(g, tiles), 1e-38));
   const some = g.cast(g.compare('Greater', peak, 0), 'float32');
-  const entropy = g.mul(g.arithmetic('Max', g.sub(logSum, meanScore), 0), some);
+  const entropy = g.mul(g.arithmetic('Max', g.sub(logSum, mean), 0), some);
 
   // Keys ascend, so the first tokens of the document can only be among the first gathered.
   const head = g.slice(weights, 2, 0, sinkTokens, sinkTokens);
@@ -49,7 +53,7 @@ export function rowStatistics(g: GraphBuilder, inputs: Inputs): StatisticsValues
   );
   const sink = g.reduce('ReduceSum', g.mul(head, isSink), 2);
 
-  return { entropy, sink, peak, spanStart: () => spanStart(g, inputs) };
+  return { entropy, sink, peak, logSum, spanStart: () => spanStart(g, tiles, inputs) };
 }
 
 /** The same of rows that are no distributions: entropy of their `|M|` shares, and the rest in `|M|`. */
@@ -67,26 +71,71 @@ export function shareStatistics(
   return { ...stats, sink: g.mul(stats.sink, mass), peak: g.mul(stats.peak, mass) };
 }
 
+/** The weights in tiles, and the mass that lies in and after each. */
+interface Tiles {
+  /** `[S, R, T, tile]` */
+  readonly tiled: Value;
+  /** `[S, R, T]` */
+  readonly mass: Value;
+  /** `[S, R, T]` */
+  readonly from: Value;
+  /** `[S, R, 1]` */
+  readonly total: Value;
+}
+
+function tilesOf(g: GraphBuilder, weights: Value, tile: number): Tiles {
+  const tiled = inTiles(g, weights, tile);
+  const mass = g.reduce('ReduceSum', tiled, 3);
+  const from = g.cumSum(mass, 2, true);
+  return { tiled, mass, from, total: g.slice(from, 2, 0, 1, 1) };
+}
+
+function inTiles(g: GraphBuilder, x: Value, tile: number): Value {
+  const [streams, rows] = x.shape as [number, Dim];
+  return g.reshape(x, [streams, rows, 'T', tile]);
+}
+
+/** One tile of each row, `[S, R, tile]`; `at [S, R, 1]` says which. */
+function tileAt(g: GraphBuilder, tiled: Value, at: Value): Value {
+  const [streams, rows, , tile] = tiled.shape as [number, Dim, Dim, number];
+  const lanes = g.constant({ type: 'float32', shape: [tile], data: new Float32Array(tile) });
+  const index = g.cast(g.add(g.unsqueeze(at, 3), lanes), 'int32');
+  return g.reshape(g.gatherElements(tiled, index, 2), [streams, rows, tile]);
+}
+
+/**
+ * `s - log(p / sum)` at any key with a weight: at the strongest one of the tile in the middle of the row's mass, so
+ * that no pass over all the scores is needed.
+ */
+function logSumExp(g: GraphBuilder, tiles: Tiles, scores: Value, tile: number): Value {
+  const { tiled, from, total } = tiles;
+  const middle = lastAtLeast(g, from, g.mul(total, 0.5));
+  const weight = g.reduce('ReduceMax', tileAt(g, tiled, middle), 2);
+  const score = g.reduce('ReduceMax', tileAt(g, inTiles(g, scores, tile), middle), 2);
+  const log = (x: Value) => g.unary('Log', g.arithmetic('Max', x, 1e-38));
+  return g.add(g.sub(score, log(weight)), log(sumOf(g, tiles)));
+}
+
+/** `[S, R]` */
+function sumOf(g: GraphBuilder, { total }: Tiles): Value {
+  const [streams, rows] = total.shape as [number, Dim];
+  return g.reshape(total, [streams, rows]);
+}
+
 /**
  * Two steps from the row's end backwards: the tile in which the mass crosses the share, then the key
  * inside it.
  */
-function spanStart(g: GraphBuilder, { weights, positions, spanMass, tile }: Inputs): Value {
-  const [streams, rows] = weights.shape as [number, Dim];
-  const tiled = g.reshape(weights, [streams, rows, 'T', tile]);
-  const tileMass = g.reduce('ReduceSum', tiled, 3);
-  const fromTile = g.cumSum(tileMass, 2, true);
-  const wanted = g.mul(g.slice(fromTile, 2, 0, 1, 1), spanMass);
-  const tileAt = lastAtLeast(g, fromTile, wanted);
+function spanStart(g: GraphBuilder, tiles: Tiles, { positions, spanMass, tile }: Inputs): Value {
+  const { tiled, mass, from, total } = tiles;
+  const [streams, rows] = tiled.shape as [number, Dim];
+  const wanted = g.mul(total, spanMass);
+  const crossing = lastAtLeast(g, from, wanted);
+  const beyond = g.gatherElements(g.sub(from, mass), g.cast(crossing, 'int32'), 2);
+  const fromLane = g.add(g.cumSum(tileAt(g, tiled, crossing), 2, true), beyond);
+  const lane = lastAtLeast(g, fromLane, wanted);
 
-  const beyond = g.gatherElements(g.sub(fromTile, tileMass), g.cast(tileAt, 'int32'), 2);
-  const lanes = g.constant({ type: 'float32', shape: [tile], data: new Float32Array(tile) });
-  const laneIndex = g.cast(g.add(g.unsqueeze(tileAt, 3), lanes), 'int32');
-  const inTile = g.reshape(g.gatherElements(tiled, laneIndex, 2), [streams, rows, tile]);
-  const fromLane = g.add(g.cumSum(inTile, 2, true), beyond);
-  const laneAt = lastAtLeast(g, fromLane, wanted);
-
-  const key = g.cast(g.add(g.mul(tileAt, tile), laneAt), 'int32');
+  const key = g.cast(g.add(g.mul(crossing, tile), lane), 'int32');
   const flat = g.reshape(key, [streams, rows]);
   if (positions.shape.length === 1) return g.gather(positions, flat);
   if (positions.shape.length === 2) return g.gatherElements(positions, flat, 1);

@@ -49,6 +49,10 @@ export interface Scan {
   read(chunk: number, state: FloatTensor, feeds: Feeds): Promise<Float32Array>;
   /** How many chunks the document has. */
   readonly chunks: number;
+  /** Tokens of a chunk. */
+  readonly chunk: number;
+  /** Tokens between kept states, whole chunks. */
+  readonly apart: number;
 }
 
 /** Most states kept for one layer. */
@@ -93,6 +97,8 @@ export function scan(layer: Layer, cell: Cell): Scan {
 
   return {
     chunks,
+    chunk,
+    apart: apart * chunk,
     stateAfter,
 
     async read(index, state, feeds) {

@@ -1,7 +1,7 @@
 /** Statistics of rows that are part softmax over the own segment, part weights over other segments. */
 
 import { SINK_TOKENS, SPAN_MASS } from '../../../protocol/inspection';
-import type { Block, BlockStats } from './mixer';
+import type { Block, BlockRows, BlockStats } from './mixer';
 import type { PoolWeights } from './poolWeights';
 import type { Segments } from './segments';
 
@@ -28,6 +28,8 @@ interface Mixture {
   readonly far: SegmentAttention;
   /** Of the own segment's softmax; spans already measured against their share of the mass. */
   readonly local: BlockStats;
+  /** The own segment's softmax, whole: for windows to both sides, which cut through it. */
+  readonly near?: BlockRows | undefined;
 }
 
 export function mixtureStats(mixture: Mixture): BlockStats {
@@ -98,8 +100,32 @@ class FarRow {
       if (causal && near < SPAN_MASS)
         stats.span[at] = token - this.#startHolding((SPAN_MASS - near) / away) + 1;
     }
+    if (!causal) stats.span[at] = this.#symmetricSpan(token);
     stats.sink[at] = nearMass * stats.sink[at]! + gate * this.#massBefore(SINK_TOKENS);
     stats.peak[at] = Math.max(nearMass * stats.peak[at]!, gate * this.#peak);
+  }
+
+  /** The smallest window to both sides of a token that holds the span's share of its row. */
+  #symmetricSpan(token: number): number {
+    const { near, gate, segments } = this.#mixture;
+    const start = segments.starts[this.#segment]!;
+    const { weights } = near!(this.#head, token);
+    const nearBefore = new Float64Array(weights.length + 1);
+    for (let at = 0; at < weights.length; at++) nearBefore[at + 1] = nearBefore[at]! + weights[at]!;
+    const tokens = segments.of.length;
+    const before = (position: number) => {
+      const inside = nearBefore[Math.min(Math.max(position - start, 0), weights.length)]!;
+      return (1 - gate) * inside + gate * this.#massBefore(Math.max(position, 0));
+    };
+    const wanted = SPAN_MASS * before(tokens);
+    let low = 1;
+    let high = Math.max(token + 1, tokens - token);
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      if (before(token + middle) - before(token - middle + 1) >= wanted) high = middle;
+      else low = middle + 1;
+    }
+    return low;
   }
 
   /** The latest position from which the far mass up to the own segment holds `share` of it. */

@@ -3,13 +3,14 @@
 import type { GraphBuilder } from '../../onnx/builder';
 import type { Value } from '../../onnx/graph';
 import { floats, type FloatTensor } from '../../onnx/tensor';
-import { keyIndex, type Ranges, rangesLength } from './keys';
+import { type KeyIndex, keyIndex, type Ranges, rangesLength } from './keys';
 import {
   type Block,
   type Definition,
   headOf,
   type Layer,
   type Mixer,
+  type MixerRow,
   type PlanNode,
   scaleOf,
   takeRows,
@@ -25,6 +26,15 @@ import {
   type SoftmaxResult,
   softmaxWeights,
 } from './softmaxRows';
+
+/** Attention scores in memory at once, of the heads that run together. */
+const MOST_SCORES = 2 ** 24;
+/** As many such arrays a position term takes. */
+const TERM_ARRAYS = 4;
+const SHORTEST = 16;
+/** Over so few keys the pairs that a block only masks outweigh what longer blocks save. */
+const FEW_KEYS = 2 ** 13;
+const SHORT = 128;
 
 type SelectionSpecs = ParamSpecs & { readonly causal: typeof causal; readonly scale: typeof scale };
 
@@ -140,6 +150,14 @@ export function softmaxMixer(layer: Layer, options: SoftmaxMixer): BlockRowMixer
 
   return {
     cost: block => rangesLength(options.keys(block)) * (block.end - block.start),
+    blockLength(start, most) {
+      const keys = rangesLength(options.keys({ start, end: Math.min(layer.tokens, start + most) }));
+      const together = options.causal ? heads / groups : heads;
+      const row = keys * together * (layer.position === undefined ? 1 : TERM_ARRAYS);
+      let length = keys < FEW_KEYS ? Math.min(most, SHORT) : most;
+      while (length > SHORTEST && length * row > MOST_SCORES) length /= 2;
+      return length;
+    },
     attend(block) {
       const length = block.end - block.start;
       const rows = takeRows(
@@ -161,32 +179,40 @@ export function softmaxMixer(layer: Layer, options: SoftmaxMixer): BlockRowMixer
         },
         [head],
       );
-      const weights = await softmaxWeights(one);
-      const admitted = one.keys.rows
-        .subarray(0, one.keys.count)
-        .map((key, at) => (options.admits(query, key) ? at : -1));
-      const kept = admitted.filter(at => at >= 0);
-      return {
-        keys: kept.map(at => one.keys.rows[at]!),
-        weights: Float32Array.from(kept, at => weights[at]!),
-      };
+      return admittedRow(one.keys, await softmaxWeights(one), key => options.admits(query, key));
     },
     async rows(block) {
       const queries = Array.from({ length: block.end - block.start }, (_, b) => block.start + b);
       const grouped = floats([groups, heads / groups, queries.length, width], takeRows(q, queries).data);
-      const one = call(block, { q: grouped, k, v }, everyHead);
-      const weights = await softmaxWeights(one);
-      const { rows, count } = one.keys;
+      const { keys, ...one } = call(block, { q: grouped, k, v }, everyHead);
+      const weights = await softmaxWeights({ keys, ...one });
+      const stride = keys.rows.length;
       return (head, query) => {
-        const from = (head * queries.length + query - block.start) * rows.length;
-        const kept: number[] = [];
-        for (let at = 0; at < count; at++) if (options.admits(query, rows[at]!)) kept.push(at);
-        return {
-          keys: Int32Array.from(kept, at => rows[at]!),
-          weights: Float32Array.from(kept, at => weights[from + at]!),
-        };
+        const row = head * queries.length + query - block.start;
+        const entries = weights.subarray(row * stride, (row + 1) * stride);
+        return admittedRow(keys, entries, key => options.admits(query, key));
       };
     },
     structure: query => options.structure(query),
   };
+}
+
+/** The entries of a row whose keys are admitted; over the same memory where all are. */
+function admittedRow(
+  { rows, count }: KeyIndex,
+  weights: Float32Array,
+  admits: (key: number) => boolean,
+): MixerRow {
+  let kept = 0;
+  for (let at = 0; at < count; at++) if (admits(rows[at]!)) kept += 1;
+  if (kept === count) return { keys: rows.subarray(0, count), weights: weights.subarray(0, count) };
+  const row = { keys: new Int32Array(kept), weights: new Float32Array(kept) };
+  let to = 0;
+  for (let at = 0; at < count; at++) {
+    if (!admits(rows[at]!)) continue;
+    row.keys[to] = rows[at]!;
+    row.weights[to] = weights[at]!;
+    to += 1;
+  }
+  return row;
 }

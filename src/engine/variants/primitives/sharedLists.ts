@@ -123,7 +123,7 @@ function program(
       const j = g.unsqueeze(positions, 1);
       const seen = causal ? g.lessOrEqual(j, i) : g.less(j, NOWHERE);
       const content = g.matMul(q, g.transpose(keys, 0, 2, 1));
-      const terms = { streams: count, group: 1, width, q: unscaled, scale, i, j };
+      const terms = { streams: count, group: 1, width, q: unscaled, content, scale, i, j };
       const { added, factor } = termValues(g, term, terms);
       const scores = added === undefined ? content : g.add(content, added);
       const masked = g.add(scores, g.where(seen, 0, HIDDEN));

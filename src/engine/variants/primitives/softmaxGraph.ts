@@ -1,0 +1,119 @@
+/** The graph of the one softmax. Letters as in `softmaxRows`. */
+
+import { SINK_TOKENS } from '../../../protocol/inspection';
+import { GraphBuilder } from '../../onnx/builder';
+import type { Program, Value } from '../../onnx/graph';
+import type { Dim } from '../../onnx/tensor';
+import { TILE } from './mixer';
+import { termKey, termValues } from './positionTerm';
+import { rowStatistics, shareStatistics } from './rowStatisticsGraph';
+import { hiddenTiles, type RuleTerms, type SoftmaxCall, type Want } from './softmaxCall';
+
+/** Scores of keys that a query may not see; finite, so that products with weight 0 stay 0. */
+const HIDDEN = -1e30;
+
+export function softmaxProgram(call: SoftmaxCall, want: Want): Program {
+  const [streams, group, , width] = call.q.shape as [number, number, number, number];
+  const labels = Object.keys(call.labels ?? {});
+  const { causal, rule } = call;
+  const isTail = hiddenTiles(call) !== undefined;
+  // Where all queries see the same first keys, none is without.
+  const mayBeEmpty = call.mayBeEmpty === true && !isTail;
+  const term = call.position?.term;
+  const wantLogSum = call.wantLogSum === true && want !== 'weights';
+  const parts = [
+    'softmax',
+    want,
+    streams,
+    group,
+    width,
+    causal,
+    isTail,
+    mayBeEmpty,
+    wantLogSum,
+    rule?.key,
+    ...labels,
+  ];
+  const key = [...parts, termKey(term)].join('/');
+  return {
+    key,
+    build() {
+      const g = new GraphBuilder(key);
+      const unscaled = g.input('q', 'float32', [streams, 'R', width]);
+      const keys = g.input('k', 'float32', [streams, 'K', width]);
+      const scale = g.input('scale', 'float32', []);
+      const i = g.unsqueeze(g.input('i', 'float32', ['B']), 1);
+      const positions = g.input('j', 'float32', ['K']);
+      const j = g.unsqueeze(positions, 0);
+      const last = g.unsqueeze(g.input('last', 'float32', ['B']), 1);
+      const labelled = new Map(
+        labels.map(name => [
+          name,
+          {
+            i: g.unsqueeze(g.input(`${name}_i`, 'float32', ['B']), 1),
+            j: g.unsqueeze(g.input(`${name}_j`, 'float32', ['K']), 0),
+          },
+        ]),
+      );
+      const terms: RuleTerms = { i, j, label: name => labelled.get(name)! };
+      /** `[B, K] -> [R, K]`; what is the same for every query broadcasts as it is. */
+      const forEachHead = (x: Value) => {
+        if (x.shape[0] === 1) return x;
+        return g.concat(Array<Value>(group).fill(x), 0, 'R');
+      };
+
+      const q = g.mul(unscaled, scale);
+      const content = g.matMul(q, g.transpose(keys, 0, 2, 1));
+      const { added, factor } = termValues(g, term, {
+        streams,
+        group,
+        width,
+        q: unscaled,
+        content,
+        scale,
+        i: forEachHead(i),
+        j,
+      });
+      const scores = added === undefined ? content : g.add(content, added);
+      let allowed = g.lessOrEqual(isTail ? g.unsqueeze(g.input('tail_j', 'float32', ['M']), 0) : j, last);
+      if (rule !== undefined) allowed = g.and(allowed, rule.admits(g, terms));
+      // Adding is several times as fast as choosing: only the small mask is chosen.
+      const mask = forEachHead(g.where(allowed, 0, HIDDEN));
+      const masked = isTail ? addToTail(g, scores, mask) : g.add(scores, mask);
+      const softmax = g.softmax(masked);
+      const shares = mayBeEmpty ? g.mul(softmax, forEachHead(g.cast(allowed, 'float32'))) : softmax;
+      const weights = factor === undefined ? shares : g.mul(shares, factor);
+      if (want !== 'outputs') g.output('weights', weights);
+      if (want === 'weights') return g.build();
+      g.output('y', g.matMul(weights, g.input('v', 'float32', [streams, 'K', 'E'])));
+      // The mean score follows from the mean key, without a pass over the scores.
+      const meanKey = g.matMul(weights, keys);
+      const meanContent = g.reduce('ReduceSum', g.mul(q, meanKey), 2);
+      const meanScore =
+        added === undefined
+          ? meanContent
+          : g.add(meanContent, g.reduce('ReduceSum', g.mul(weights, added), 2));
+      const spanMass = g.unsqueeze(g.input('spanMass', 'float32', ['R']), 1);
+      const row = { weights, positions, spanMass, sinkTokens: SINK_TOKENS, tile: TILE };
+      const stats =
+        factor === undefined ? rowStatistics(g, { ...row, masked, meanScore }) : shareStatistics(g, row);
+      g.output('entropy', stats.entropy);
+      g.output('sink', stats.sink);
+      g.output('peak', stats.peak);
+      if (wantLogSum) g.output('logSum', stats.logSum);
+      if (causal) g.output('spanStart', stats.spanStart());
+      return g.build();
+    },
+  };
+}
+
+/** Adds `mask [R, M]` to the last scores of every row of `[S, R, K]`, in place where the device can. */
+function addToTail(g: GraphBuilder, scores: Value, mask: Value): Value {
+  const [streams, rows] = scores.shape as [number, Dim];
+  const everyRow = g.input('tail_rows', 'int32', [streams, rows, 1]);
+  const at = g.add(everyRow, g.input('tail_at', 'int32', ['M']));
+  const row = g.unsqueeze(mask, 0);
+  const added = streams === 1 ? row : g.concat(Array<Value>(streams).fill(row), 0);
+  const attributes = { axis: 2, reduction: 'add' };
+  return g.node('ScatterElements', [scores, at, added], attributes, 'float32', scores.shape);
+}

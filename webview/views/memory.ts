@@ -1,0 +1,92 @@
+/** What the selected token's row reads from, where the variant has a memory. */
+
+import type { Memory } from '../../src/protocol/memory';
+import type { Context } from '../context';
+import { h, setText, show } from '../dom';
+import { exportMenu } from '../exports/menu';
+import { memoryTables } from '../exports/tables';
+import { Latest } from '../latest';
+import { section, tableToggle } from '../section';
+import { rowKey, rowRef } from '../selected';
+import { rangeOf } from '../state';
+import { createMatrixState } from './matrixState';
+import { createSlots } from './slots';
+
+/** A state takes the engine a while: it is asked for once the selection rests. */
+const REST_MS = 150;
+
+export function createMemory(context: Context): HTMLElement {
+  const { store } = context;
+  const view = section(
+    'memory',
+    'Memory',
+    'What the variant remembers of the text, and how much of it the token reads',
+  );
+  const about = h('p', { class: 'about-memory' });
+  const slots = createSlots(context);
+  const state = createMatrixState(context);
+  const toggle = tableToggle(store, 'memory', 'the state over time');
+  let memory: Memory | undefined;
+  view.tools.append(
+    exportMenu(context, 'the memory', () => {
+      if (memory === undefined) return undefined;
+      const { layer, head, token, kind } = memory;
+      return {
+        title: `${memory.title}, layer ${layer}, head ${head}, token ${token}`,
+        drawing: kind === 'slots' ? slots.drawing : state.drawing,
+        tables: memoryTables(memory),
+      };
+    }),
+    toggle,
+  );
+  view.body.append(about, slots.element, state.element);
+
+  function empty(layer: number): string {
+    const { state: now } = store.model;
+    const id = now?.inspection?.layerVariants[layer]?.id;
+    const title = now?.variants.find(variant => variant.id === id)?.title ?? 'This variant';
+    return `${title} remembers nothing but the keys and values themselves. Variants such as SnapKV, Recurrent memory or Delta rule have a memory to show.`;
+  }
+
+  const latest = new Latest<Memory | undefined>(answer => {
+    if (answer.kind === 'problem') {
+      show(toggle, false);
+      view.message(answer.problem, context.tone);
+      return;
+    }
+    // Messages write a missing answer as null.
+    memory = answer.value ?? undefined;
+    show(toggle, memory?.kind === 'state');
+    show(slots.element, memory?.kind === 'slots');
+    show(state.element, memory?.kind === 'state');
+    view.title(memory?.title ?? 'Memory');
+    view.message(memory === undefined ? empty(rowRef(store.model)?.layer ?? 0) : undefined);
+    if (memory === undefined) return;
+    setText(about, memory.about);
+    if (memory.kind === 'slots') slots.show(memory);
+    else state.show(memory);
+  });
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  store.watch(rowKey, (key, model) => {
+    const ref = rowRef(model);
+    show(view.element, key !== undefined);
+    clearTimeout(timer);
+    if (ref === undefined) {
+      latest.forget();
+      return;
+    }
+    const ask = (): void => latest.ask(model.state?.inspection?.id ?? '', () => context.host.memory(ref));
+    timer = setTimeout(ask, REST_MS);
+  });
+  store.watch(
+    model => {
+      const { range } = rangeOf(model);
+      return `${range.start} ${range.end}`;
+    },
+    () => {
+      slots.redraw();
+      state.redraw();
+    },
+  );
+  return view.element;
+}
