@@ -37,9 +37,11 @@ export function scheduleLayers(
 ): readonly LayerAttention[] {
   const layers = [...own];
   for (const part of [{ layers: schedule.layers, variant }, ...schedule.others]) {
+    const isNative = part.variant.id === NATIVE.id;
+    if (isNative) resolveParams(NATIVE.id, NATIVE.params, part.variant.params);
     for (const layer of readLayers(part.layers, own.length)) {
       const its = own[layer]!;
-      layers[layer] = part.variant.id === NATIVE.id ? its : attention(facing(part.variant, its));
+      layers[layer] = isNative ? its : attention(facing(part.variant, its));
     }
   }
   return layers;

@@ -4,6 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 
 import { Cancelled } from '../protocol/problem';
 import type { ModelInfo } from '../protocol/inspection';
+import { blockLength } from './attention';
 import type { Block, Mixer } from './variants/primitives/mixer';
 
 /** Multiplications of a model outside attention. */
@@ -20,8 +21,6 @@ interface Listener {
   cancelled(): boolean;
 }
 
-/** A block over which the cost of attention is sampled. */
-const SAMPLE = 256;
 /** Multiplications that a (query, key) pair and head costs beside its two products: softmax, statistics. */
 const OVERHEAD = 16;
 
@@ -46,8 +45,11 @@ export class Workload {
   planned(mixers: readonly Mixer[]): void {
     let pairs = 0;
     const { start: first, end: last } = this.#span;
-    for (let start = first; start < last; start += SAMPLE) {
-      pairs += pairsOf(mixers, { start, end: Math.min(last, start + SAMPLE) });
+    // Block by block as they will run: a block's keys are those of its last query.
+    for (let start = first; start < last;) {
+      const end = Math.min(last, start + blockLength(mixers, start, last, this.#costs.info.heads));
+      pairs += pairsOf(mixers, { start, end });
+      start = end;
     }
     this.#attention = pairs * this.#pairCost;
   }

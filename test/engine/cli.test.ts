@@ -1,7 +1,7 @@
 /** The built command line, as a person or a script calls it. */
 
 import { execFile } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { build } from 'esbuild';
@@ -51,6 +51,32 @@ function withText<T>(
 
 const TEXT = 'const answer = 42;\nconst question = "six by nine";\nconsole.log(question, answer);\n';
 
+describe('inspect --html', () => {
+  it('writes a page with the row that it prints', async () => {
+    await withText(TEXT, async (file, folder) => {
+      const page = join(folder, 'report.html');
+      const row = ['--device', 'cpu', '--layer', '1', '--head', '2', '--token', '20', '--top', '3'];
+      const { code, stdout, stderr } = await longsight('inspect', file, ...row, '--html', page, '--json');
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      const found = JSON.parse(stdout) as { row: { entropy: number; keys: { weight: number }[] } };
+      const html = await readFile(page, 'utf8');
+      expect(html).toContain('<h1>text.txt</h1>');
+      expect(html).toContain('Token 20 in layer 1, head 2');
+      for (const value of [found.row.entropy, ...found.row.keys.map(({ weight }) => weight)]) {
+        expect(html).toContain(`<data value="${value}">`);
+      }
+    });
+  });
+
+  it('says why it cannot', async () => {
+    const { code, stderr } = await withText(TEXT, (file, folder) =>
+      longsight('inspect', file, '--device', 'cpu', '--html', join(folder, 'none', 'x.html')),
+    );
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/x\.html could not be written: its folder does not exist\. Choose another place\./);
+  });
+});
+
 describe('inspect', () => {
   it('prints one JSON object', async () => {
     const args = [
@@ -73,12 +99,15 @@ describe('inspect', () => {
     expect(Object.keys(found)).toEqual([
       'model',
       'variant',
+      'mode',
+      'layerVariants',
       'device',
       'tokens',
       'layers',
       'heads',
       'loss',
       'seconds',
+      'notes',
       'row',
     ]);
     expect(found).toMatchObject({ model: 'lab-base', variant: 'local', device: 'cpu', layers: 4, heads: 6 });
@@ -92,12 +121,31 @@ describe('inspect', () => {
       'entropy',
       'span',
       'mass',
+      'distribution',
+      'against',
       'keys',
     ]);
     expect(row).toMatchObject({ layer: 1, head: 2, token: 20, position: 20 });
     expect(row.keys).toHaveLength(3);
     for (const { index } of row.keys) expect(index).toBeGreaterThan(15);
     expect(row.keys.reduce((sum, { weight }) => sum + weight, 0)).toBeCloseTo(row.mass, 5);
+  });
+
+  it('prints the memory that the row reads from', async () => {
+    const run = (...args: readonly string[]) =>
+      withText(TEXT, file => longsight('inspect', file, '--device', 'cpu', '--memory', ...args));
+    const { stdout } = await run('--variant', 'delta', '--json', '--token', '20');
+    const { memory } = JSON.parse(stdout) as { memory: Record<string, unknown> };
+    expect(memory).toMatchObject({ kind: 'state', rows: 32, columns: 32, token: 20 });
+    expect(memory['at']).toEqual(Array.from({ length: 21 }, (_, token) => token));
+    expect(memory['norm']).toHaveLength(21);
+    const { overwrites } = memory as { overwrites: { token: number; tokenText: string }[] };
+    expect(overwrites[0]).toMatchObject({ token: 20, tokenText: expect.any(String) });
+
+    const text = await run('--variant', 'recurrent-memory', '--set', 'segment=8');
+    expect(text.stdout).toMatch(/% of the row is read from memory; 8 tokens held, \d+ evicted/);
+    expect(text.stdout).toMatch(/kept at \d+ {2}segment \d+ "/);
+    expect((await run('--variant', 'local')).stdout).toContain('no memory but the keys themselves');
   });
 
   it('prints a table for people', async () => {
@@ -118,7 +166,7 @@ describe('inspect', () => {
       says: /no attention variant 'magic'/,
     },
     { name: 'an unknown parameter', args: ['TEXT', '--set', 'speed=9'], says: /no parameter 'speed'/ },
-    { name: 'a setting without a value', args: ['TEXT', '--set', 'speed'], says: /--set takes key=value/ },
+    { name: 'a setting without a value', args: ['TEXT', '--set', 'speed'], says: /Parameters are key=value/ },
     { name: 'a model that is not there', args: ['TEXT', '--model', '/nowhere'], says: /There is no folder/ },
     {
       name: 'a token that is not there',
@@ -147,6 +195,20 @@ describe('inspect', () => {
 });
 
 describe('check', () => {
+  it('takes more files than a command line should hold', async () => {
+    const { code, stdout } = await withText(TEXT, async (_, folder) => {
+      const ones = { dtype: 'F32' as const, shape: [1, 2, 1], data: Float32Array.of(1, 1) };
+      const file = join(folder, 'a.safetensors');
+      await writeSafetensors(file, { q: ones, k: ones, v: ones, 'expect.y': ones }, { variant: 'dense' });
+      const files = Array.from({ length: Math.ceil(40_000 / file.length) }, () => file);
+      return longsight('check', ...files, '--device', 'cpu', '--json');
+    });
+    const results = JSON.parse(stdout) as { status: string }[];
+    expect(results.length).toBeGreaterThan(100);
+    expect(results.every(({ status }) => status === 'PASS')).toBe(true);
+    expect(code).toBe(0);
+  });
+
   it('prints a line a file and fails if any fails', async () => {
     const outcome = await withText(TEXT, async (_, folder) => {
       const ones = { dtype: 'F32' as const, shape: [1, 2, 1], data: Float32Array.of(1, 1) };

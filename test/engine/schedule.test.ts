@@ -50,6 +50,13 @@ describe('a schedule', () => {
     expect(ids({ mode: 'shadow', layers: '0-1', others })).toEqual(['topk', 'local', 'dense', 'topk']);
   });
 
+  it("refuses parameters for the model's own attention", () => {
+    const variant = { id: 'native', params: { window: 4 } };
+    expect(() => scheduleLayers({ variant, schedule: EVERYWHERE }, [DENSE])).toThrow(
+      /'native' has no parameter/,
+    );
+  });
+
   it('refuses what a variant does not take', () => {
     const others = [{ layers: '0', variant: { id: 'topk', params: { widow: 4 } } }];
     expect(() => ids({ ...EVERYWHERE, others })).toThrow(/no parameter 'widow'/);

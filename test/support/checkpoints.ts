@@ -2,22 +2,23 @@
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseConfig } from '../../src/engine/model/config';
-import { llamaTensors } from '../../src/engine/model/llamaTensors';
 import { writeSafetensors } from '../../src/engine/model/safetensors';
 import type { TensorData } from '../../src/engine/model/safetensors';
+import { publishedTensors } from './publishedTensors';
 import { normal, random } from './random';
+import type { ConfigFields } from './reference';
 
-export interface RandomLlamaOptions {
+export type { ConfigFields } from './reference';
+
+export interface RandomOptions {
   /** Type of the weights. */
   readonly dtype?: 'F32' | 'F16' | 'BF16';
   /** In how many files the weights are written; one makes a plain `model.safetensors`. */
   readonly shards?: number;
   readonly seed?: number;
+  /** Only the body, by the names that it has without a head. */
+  readonly bare?: boolean;
 }
-
-/** Fields of `config.json`, by Hugging Face's names. */
-export type ConfigFields = Readonly<Record<string, unknown>>;
 
 export const SMALL_LLAMA: ConfigFields = {
   architectures: ['LlamaForCausalLM'],
@@ -41,7 +42,7 @@ export const SMALL_LLAMA: ConfigFields = {
 };
 
 /**
- * Writes `config.json`, `tokenizer.json` (one token a byte, ids 1 to 256, and `<|endoftext|>` as 0) and
+ * Writes a Llama: `config.json`, `tokenizer.json` (one token a byte, ids 1 to 256, and `<|endoftext|>` as 0) and
  * random weights whose attention is far from uniform.
  *
  * @param overrides Fields that differ from `SMALL_LLAMA`.
@@ -49,16 +50,26 @@ export const SMALL_LLAMA: ConfigFields = {
 export async function writeRandomLlama(
   directory: string,
   overrides: ConfigFields = {},
-  { dtype = 'F32', shards = 1, seed = 1 }: RandomLlamaOptions = {},
+  options: RandomOptions = {},
 ): Promise<void> {
-  const json = JSON.stringify({ ...SMALL_LLAMA, ...overrides });
-  const uniform = random(seed);
-  const tensors: [string, TensorData][] = llamaTensors(parseConfig(json, 'the test config')).needed.map(
-    ({ name, shape }) => [name, { dtype, shape: [...shape], data: randomWeights(name, shape, uniform) }],
-  );
-  await mkdir(directory, { recursive: true });
-  await writeFile(join(directory, 'config.json'), json);
+  await writeRandomCheckpoint(directory, { ...SMALL_LLAMA, ...overrides }, options);
   await writeFile(join(directory, 'tokenizer.json'), JSON.stringify(byteTokenizer()));
+}
+
+/** Writes `config.json` and random weights of any architecture, by their published names; no tokeniser. */
+export async function writeRandomCheckpoint(
+  directory: string,
+  fields: ConfigFields,
+  { dtype = 'F32', shards = 1, seed = 1, bare = false }: RandomOptions = {},
+): Promise<void> {
+  const uniform = random(seed);
+  const aroundOne = String(fields['model_type']).startsWith('gemma') ? 0 : 1;
+  const tensors: [string, TensorData][] = publishedTensors(fields, { bare }).map(([name, shape]) => [
+    name,
+    { dtype, shape, data: randomWeights(name, shape, aroundOne, uniform) },
+  ]);
+  await mkdir(directory, { recursive: true });
+  await writeFile(join(directory, 'config.json'), JSON.stringify(fields));
   if (shards === 1) {
     await writeSafetensors(join(directory, 'model.safetensors'), Object.fromEntries(tensors));
     return;
@@ -66,13 +77,19 @@ export async function writeRandomLlama(
   await writeShards(directory, tensors, shards);
 }
 
-function randomWeights(name: string, shape: readonly number[], uniform: () => number): Float32Array {
+function randomWeights(
+  name: string,
+  shape: readonly number[],
+  aroundOne: number,
+  uniform: () => number,
+): Float32Array {
   const count = shape.reduce((product, size) => product * size, 1);
-  const isNorm = name.includes('norm');
+  const isNorm = /norm|ln_/i.test(name);
   const width = shape.at(-1)!;
   // Queries and keys are drawn wide so that some weights are large and others vanish.
-  const scale = isNorm || name.endsWith('.bias') ? 0.3 : (/[qk]_proj/.test(name) ? 2 : 1) / Math.sqrt(width);
-  const centre = isNorm ? 1 : 0;
+  const wide = /[qk]_proj|qkv|query|key|c_attn/i.test(name) ? 2 : 1;
+  const scale = isNorm || name.endsWith('.bias') ? 0.3 : wide / Math.sqrt(width);
+  const centre = isNorm && !name.endsWith('.bias') ? aroundOne : 0;
   return Float32Array.from({ length: count }, () => centre + scale * normal(uniform));
 }
 

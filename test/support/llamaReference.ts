@@ -1,22 +1,22 @@
 /**
- * The Llama forward pass as plain loops in float64, to hold the engine against. Written from the model's
- * definition; shares nothing with the engine but the reader of files and the config.
+ * The forward pass of Llama and its relatives (Mistral, Qwen2, Qwen3, Gemma 2, Gemma 3, Phi-3) as plain
+ * loops in float64, to hold the engine against. Written from the models' definitions and their published
+ * configs; shares nothing with the engine but the reader of files.
  *
  * Letters: `N` tokens, `H` query heads, `G` key heads, `D` head width, `C` hidden size.
  */
 
-import type { Checkpoint } from '../../src/engine/model/checkpoint';
-import { readFloats } from '../../src/engine/model/safetensors';
-import { rotation } from './ropeReference';
+import { attend, crossEntropy, cut, geluTanh, product, rmsNorm, silu, split, sum, times } from './plain';
+import { PlainCheckpoint } from './reference';
+import type { ReferenceRun } from './reference';
+import { type RopeFields, rotation } from './ropeReference';
 
 /** Whether query `i` may see key `j` in `layer`; only asked for `j <= i`. */
 export type Allowed = (i: number, j: number, layer: number) => boolean;
 
-export interface LlamaRun {
+export interface LlamaRun extends ReferenceRun {
   /** Scores of every vocabulary entry for the token after `token`, `[vocabulary]`. */
   logits(token: number): Float64Array;
-  /** Attention weights, `[N * N]`, row by row. */
-  attention(layer: number, head: number): Float64Array;
   /** Hidden states after the final norm, `[N * C]`. */
   readonly hidden: Float64Array;
   /** Rotated queries, `[H * N * D]`. */
@@ -36,55 +36,105 @@ interface LayerRun {
   readonly attention: readonly Float64Array[];
 }
 
-/** Runs the whole model over `ids`, causal, every layer seeing what `allowed` admits. */
+/** Runs the whole model over `ids`, causal, every layer seeing what it admits itself and `allowed` too. */
 export async function llamaForward(
-  checkpoint: Pick<Checkpoint, 'config' | 'tensors'>,
+  { directory }: { readonly directory: string },
   ids: ArrayLike<number>,
   allowed: Allowed = () => true,
 ): Promise<LlamaRun> {
-  const { config, tensors } = checkpoint;
+  const plain = await PlainCheckpoint.open(directory);
+  const { fields } = plain;
+  const type = fields['model_type'] as string;
+  const gemma = type.startsWith('gemma');
   const N = ids.length;
-  const C = config.hiddenSize;
-  const load = async (name: string): Promise<Float64Array> =>
-    Float64Array.from(await readFloats(tensors.get(name)!));
-  const linear = async (x: Float64Array, name: string, biased: boolean): Promise<Float64Array> =>
-    product(x, N, await load(`${name}.weight`), biased ? await load(`${name}.bias`) : undefined);
-  const norm = async (x: Float64Array, name: string): Promise<Float64Array> =>
-    rmsNorm(x, N, await load(`${name}.weight`), config.rmsNormEps);
+  const C = plain.number('hidden_size', NaN);
+  const H = plain.number('num_attention_heads', NaN);
+  const G = plain.number('num_key_value_heads', H);
+  const D = plain.number('head_dim', C / H);
+  const eps = plain.number('rms_norm_eps', type === 'phi3' ? 1e-5 : 1e-6);
+  const body = plain.prefix('embed_tokens.weight', 'model.', '');
 
-  const embedding = await load('model.embed_tokens.weight');
-  let x = new Float64Array(N * C);
-  for (let t = 0; t < N; t++) x.set(embedding.subarray(ids[t]! * C, (ids[t]! + 1) * C), t * C);
+  const linear = async (x: Float64Array, name: string): Promise<Float64Array> =>
+    product(x, N, await plain.load(`${name}.weight`), await plain.maybe(`${name}.bias`));
+  const norm = async (x: Float64Array, name: string): Promise<Float64Array> => {
+    const weight = await plain.load(`${name}.weight`);
+    return rmsNorm(x, gemma ? weight.map(value => 1 + value) : weight, eps);
+  };
+  const act = gemma ? geluTanh : silu;
 
-  const turn = rotation(config, N);
+  let x = await plain.rows(`${body}embed_tokens.weight`, ids, C);
+  if (gemma) x = x.map(value => value * Math.sqrt(C));
+
   const layers: LayerRun[] = [];
-  for (let layer = 0; layer < config.numHiddenLayers; layer++) {
-    const at = `model.layers.${layer}`;
+  for (let layer = 0; layer < plain.number('num_hidden_layers', NaN); layer++) {
+    const at = `${body}layers.${layer}`;
     const own = `${at}.self_attn`;
-    const bias = config.attentionBias;
     const calm = await norm(x, `${at}.input_layernorm`);
-    const q = split(await linear(calm, `${own}.q_proj`, bias), N, config.headDim);
-    const k = split(await linear(calm, `${own}.k_proj`, bias), N, config.headDim);
-    const v = split(await linear(calm, `${own}.v_proj`, bias), N, config.headDim);
+    const [qFlat, kFlat, vFlat] = await (async () => {
+      if (type !== 'phi3') {
+        return [
+          await linear(calm, `${own}.q_proj`),
+          await linear(calm, `${own}.k_proj`),
+          await linear(calm, `${own}.v_proj`),
+        ];
+      }
+      const all = await linear(calm, `${own}.qkv_proj`);
+      return [
+        cut(all, N, 0, H * D),
+        cut(all, N, H * D, (H + G) * D),
+        cut(all, N, (H + G) * D, (H + 2 * G) * D),
+      ];
+    })();
+    let q = split(qFlat, N, D);
+    let k = split(kFlat, N, D);
+    const v = split(vFlat, N, D);
+    if (type === 'qwen3' || type === 'gemma3_text') {
+      q = await norm(q, `${own}.q_norm`);
+      k = await norm(k, `${own}.k_norm`);
+    }
+    const window = windowOf(plain, layer);
+    const turn = rotation(ropeOf(plain, D, window !== undefined), D, N);
     turn(q);
     turn(k);
-    const run = attend(q, k, v, N, config.headDim, (i, j) => allowed(i, j, layer));
+    const run = attend({
+      ...{ q, k, v, N, D },
+      scale: gemma ? plain.number('query_pre_attn_scalar', 256) ** -0.5 : D ** -0.5,
+      softcap: type === 'gemma2' ? cap(plain, 'attn_logit_softcapping', 50) : undefined,
+      allowed: (i, j) => j <= i && (window === undefined || i - j < window) && allowed(i, j, layer),
+    });
     layers.push({ q, k, v, attention: run.attention });
-    x = sum(x, await linear(run.output, `${own}.o_proj`, bias));
+    const attended = await linear(run.output, `${own}.o_proj`);
+    x = sum(x, gemma ? await norm(attended, `${at}.post_attention_layernorm`) : attended);
 
-    const settled = await norm(x, `${at}.post_attention_layernorm`);
-    const gate = await linear(settled, `${at}.mlp.gate_proj`, config.mlpBias);
-    const up = await linear(settled, `${at}.mlp.up_proj`, config.mlpBias);
-    const inner = gate.map((value, i) => (value / (1 + Math.exp(-value))) * up[i]!);
-    x = sum(x, await linear(inner, `${at}.mlp.down_proj`, config.mlpBias));
+    const settled = await norm(x, `${at}.${gemma ? 'pre_feedforward' : 'post_attention'}_layernorm`);
+    let inner: Float64Array;
+    if (type === 'phi3') {
+      const both = await linear(settled, `${at}.mlp.gate_up_proj`);
+      const I = both.length / N / 2;
+      inner = times(cut(both, N, 0, I).map(act), cut(both, N, I, 2 * I));
+    } else {
+      const gate = await linear(settled, `${at}.mlp.gate_proj`);
+      inner = times(gate.map(act), await linear(settled, `${at}.mlp.up_proj`));
+    }
+    const fed = await linear(inner, `${at}.mlp.down_proj`);
+    x = sum(x, gemma ? await norm(fed, `${at}.post_feedforward_layernorm`) : fed);
   }
-  const hidden = await norm(x, 'model.norm');
-  const head = config.tieWordEmbeddings ? embedding : await load('lm_head.weight');
-  const logits = (token: number): Float64Array =>
-    product(hidden.subarray(token * C, (token + 1) * C), 1, head);
+
+  const hidden = await norm(x, `${body}norm`);
+  const tied = (fields['tie_word_embeddings'] as boolean | undefined) ?? gemma;
+  const headless = body === '' && !plain.has('lm_head.weight');
+  const head = await plain.load(tied || headless ? `${body}embed_tokens.weight` : 'lm_head.weight');
+  const limit = gemma ? cap(plain, 'final_logit_softcapping', type === 'gemma2' ? 30 : undefined) : undefined;
+  const logits = (token: number): Float64Array => {
+    const raw = product(hidden.subarray(token * C, (token + 1) * C), 1, head);
+    return limit === undefined ? raw : raw.map(value => Math.tanh(value / limit) * limit);
+  };
   return {
     logits,
     hidden,
+    get last() {
+      return headless ? hidden : Float64Array.from(Array.from(ids, (_, t) => [...logits(t)]).flat());
+    },
     attention: (layer, h) => layers[layer]!.attention[h]!,
     q: layer => layers[layer]!.q,
     k: layer => layers[layer]!.k,
@@ -93,102 +143,56 @@ export async function llamaForward(
   };
 }
 
-/** `[N, out] = x · wᵀ + b` with `w` `[out, in]`. */
-function product(x: Float64Array, N: number, w: Float64Array, b?: Float64Array): Float64Array {
-  const width = x.length / N;
-  const out = w.length / width;
-  const y = new Float64Array(N * out);
-  for (let t = 0; t < N; t++) {
-    const row = x.subarray(t * width, (t + 1) * width);
-    for (let o = 0; o < out; o++) y[t * out + o] = dot(row, w, o * width) + (b === undefined ? 0 : b[o]!);
-  }
-  return y;
-}
-
-/** Sums in four strands: one long chain of additions would take four times as long. */
-function dot(row: Float64Array, w: Float64Array, at: number): number {
-  const width = row.length;
-  let [s0, s1, s2, s3] = [0, 0, 0, 0];
-  let c = 0;
-  for (; c + 3 < width; c += 4) {
-    s0 += row[c]! * w[at + c]!;
-    s1 += row[c + 1]! * w[at + c + 1]!;
-    s2 += row[c + 2]! * w[at + c + 2]!;
-    s3 += row[c + 3]! * w[at + c + 3]!;
-  }
-  for (; c < width; c++) s0 += row[c]! * w[at + c]!;
-  return s0 + s1 + s2 + s3;
-}
-
-function rmsNorm(x: Float64Array, N: number, weight: Float64Array, eps: number): Float64Array {
-  const C = weight.length;
-  const y = new Float64Array(x.length);
-  for (let t = 0; t < N; t++) {
-    let squares = 0;
-    for (let c = 0; c < C; c++) squares += x[t * C + c]! ** 2;
-    const scale = 1 / Math.sqrt(squares / C + eps);
-    for (let c = 0; c < C; c++) y[t * C + c] = x[t * C + c]! * scale * weight[c]!;
-  }
-  return y;
-}
-
-/** `[N, heads * D]` to `[heads, N, D]`. */
-function split(x: Float64Array, N: number, D: number): Float64Array {
-  const heads = x.length / N / D;
-  const y = new Float64Array(x.length);
-  for (let t = 0; t < N; t++) {
-    for (let h = 0; h < heads; h++) {
-      for (let d = 0; d < D; d++) y[(h * N + t) * D + d] = x[(t * heads + h) * D + d]!;
+/** How far back a layer sees, itself included. */
+function windowOf(plain: PlainCheckpoint, layer: number): number | undefined {
+  const { fields } = plain;
+  const window = fields['sliding_window'] as number | null | undefined;
+  const types = fields['layer_types'] as string[] | null | undefined;
+  if (types) return types[layer] === 'sliding_attention' ? window! : undefined;
+  switch (fields['model_type']) {
+    case 'mistral':
+      return window === undefined ? 4096 : (window ?? undefined);
+    case 'phi3':
+      return window ?? undefined;
+    case 'qwen2':
+    case 'qwen3': {
+      const slides = fields['use_sliding_window'] === true && layer >= plain.number('max_window_layers', 28);
+      return slides ? (window ?? 4096) : undefined;
     }
+    case 'gemma2':
+      return layer % 2 === 0 ? (window ?? 4096) : undefined;
+    case 'gemma3_text':
+      return (layer + 1) % plain.number('sliding_window_pattern', 6) === 0 ? undefined : (window ?? 4096);
   }
-  return y;
+  return undefined;
 }
 
-/** Softmax attention; query head `h` reads key head `floor(h * G / H)`. */
-function attend(
-  q: Float64Array,
-  k: Float64Array,
-  v: Float64Array,
-  N: number,
-  D: number,
-  allowed: (i: number, j: number) => boolean,
-): { output: Float64Array; attention: Float64Array[] } {
-  const H = q.length / N / D;
-  const G = k.length / N / D;
-  const output = new Float64Array(N * H * D);
-  const attention: Float64Array[] = [];
-  for (let h = 0; h < H; h++) {
-    const g = Math.floor((h * G) / H);
-    const weights = new Float64Array(N * N);
-    for (let i = 0; i < N; i++) {
-      const row = weights.subarray(i * N, (i + 1) * N);
-      let peak = -Infinity;
-      for (let j = 0; j <= i; j++) {
-        let score = 0;
-        for (let d = 0; d < D; d++) score += q[(h * N + i) * D + d]! * k[(g * N + j) * D + d]!;
-        row[j] = allowed(i, j) ? score / Math.sqrt(D) : -Infinity;
-        peak = Math.max(peak, row[j]!);
-      }
-      let total = 0;
-      for (let j = 0; j <= i; j++) total += row[j] = Math.exp(row[j]! - peak);
-      for (let j = 0; j <= i; j++) {
-        row[j]! /= total;
-        for (let d = 0; d < D; d++) output[(i * H + h) * D + d]! += row[j]! * v[(g * N + j) * D + d]!;
-      }
-    }
-    attention.push(weights);
+function ropeOf(plain: PlainCheckpoint, D: number, slides: boolean): RopeFields {
+  const { fields } = plain;
+  const isGemma3 = fields['model_type'] === 'gemma3_text';
+  const context = plain.number('max_position_embeddings', 2048);
+  const parameters = fields['rope_parameters'] as Record<string, unknown> | undefined;
+  const nested = parameters?.[slides ? 'sliding_attention' : 'full_attention'];
+  const own = (nested ?? parameters) as Record<string, unknown> | undefined;
+  if (isGemma3 && slides && own === undefined) {
+    return { width: D, theta: plain.number('rope_local_base_freq', 10000), context };
   }
-  return { output, attention };
+  const scaling = own ?? (fields['rope_scaling'] as Record<string, unknown> | null | undefined);
+  const share =
+    (scaling?.['partial_rotary_factor'] as number | undefined) ?? plain.number('partial_rotary_factor', 1);
+  const isPhi = fields['model_type'] === 'phi3';
+  return {
+    width: Math.floor(D * share),
+    theta:
+      (scaling?.['rope_theta'] as number | undefined) ?? plain.number('rope_theta', isGemma3 ? 1e6 : 10000),
+    scaling: isPhi && scaling?.['type'] === 'su' ? { ...scaling, type: 'longrope' } : scaling,
+    context,
+    trained: isPhi ? plain.number('original_max_position_embeddings', 4096) : undefined,
+  };
 }
 
-function sum(a: Float64Array, b: Float64Array): Float64Array<ArrayBuffer> {
-  return Float64Array.from(a, (value, i) => value + b[i]!);
-}
-
-function crossEntropy(logits: Float64Array, id: number): number {
-  let peak = -Infinity;
-  for (const value of logits) peak = Math.max(peak, value);
-  let total = 0;
-  for (const value of logits) total += Math.exp(value - peak);
-  return Math.log(total) + peak - logits[id]!;
+/** A cap that may be absent, or null for none. */
+function cap(plain: PlainCheckpoint, name: string, fallback: number | undefined): number | undefined {
+  const given = plain.fields[name] as number | null | undefined;
+  return given === undefined ? fallback : (given ?? undefined);
 }

@@ -1,69 +1,92 @@
-/** Rotary embedding in float64 on pairs `(d, d + D/2)`, with every scaling that configs name. */
+/** Rotary embedding in float64 on pairs `(d, d + R/2)`, with every scaling that configs name. */
 
-import type { LlamaConfig } from '../../src/engine/model/config';
+/** A rotation as configs describe it. */
+export interface RopeFields {
+  /** `R`: how many numbers of a head are rotated. */
+  readonly width: number;
+  readonly theta: number;
+  /** `rope_scaling` or `rope_parameters`, as the config has it. */
+  readonly scaling?: Readonly<Record<string, unknown>> | null | undefined;
+  /** `max_position_embeddings` */
+  readonly context: number;
+  /** `original_max_position_embeddings` outside the scaling. */
+  readonly trained?: number | undefined;
+}
 
-/** Rotates `[heads, N, D]` in place, token `t` by position `t`. */
-export function rotation(config: LlamaConfig, N: number): (x: Float64Array) => void {
-  const D = config.headDim;
-  const { frequencies, gain } = rotaryFrequencies(config, N);
+/** Rotates the first `R` of every `D` numbers of `[heads, N, D]` in place, token `t` by position `t`. */
+export function rotation(rope: RopeFields, D: number, N: number): (x: Float64Array) => void {
+  const half = rope.width / 2;
+  const { frequencies, gain } = rotaryFrequencies(rope, N);
   return x => {
     for (let start = 0; start < x.length; start += D) {
       const position = (start / D) % N;
-      for (let d = 0; d < D / 2; d++) {
+      for (let d = 0; d < half; d++) {
         const cos = Math.cos(position * frequencies[d]!) * gain;
         const sin = Math.sin(position * frequencies[d]!) * gain;
-        const [a, b] = [x[start + d]!, x[start + d + D / 2]!];
+        const [a, b] = [x[start + d]!, x[start + d + half]!];
         x[start + d] = a * cos - b * sin;
-        x[start + d + D / 2] = b * cos + a * sin;
+        x[start + d + half] = b * cos + a * sin;
       }
     }
   };
 }
 
-/** Radians a token for every pair, `[D / 2]`, and what cos and sin are multiplied by. */
-export function rotaryFrequencies(config: LlamaConfig, N: number): { frequencies: number[]; gain: number } {
-  const { headDim: D, ropeTheta: base, ropeScaling: scaling } = config;
-  const plain = (theta: number): number[] => Array.from({ length: D / 2 }, (_, d) => theta ** ((-2 * d) / D));
+/** Radians a token for every pair, `[R / 2]`, and what cos and sin are multiplied by. */
+export function rotaryFrequencies(rope: RopeFields, N: number): { frequencies: number[]; gain: number } {
+  const { width: R, theta: base, context } = rope;
+  const scaling = rope.scaling ?? {};
+  const number = (name: string, fallback = NaN): number => (scaling[name] as number | undefined) ?? fallback;
+  const type = (scaling['rope_type'] ?? scaling['type'] ?? 'default') as string;
+  const plain = (theta: number): number[] => Array.from({ length: R / 2 }, (_, d) => theta ** ((-2 * d) / R));
   const frequencies = plain(base);
-  switch (scaling.type) {
+  const factor = number('factor');
+  const L = number('original_max_position_embeddings', rope.trained ?? context);
+  switch (type) {
     case 'default':
       return { frequencies, gain: 1 };
     case 'linear':
-      return { frequencies: frequencies.map(f => f / scaling.factor), gain: 1 };
+      return { frequencies: frequencies.map(f => f / factor), gain: 1 };
     case 'dynamic': {
-      const { factor, originalMaxPositionEmbeddings: L } = scaling;
-      const stretch = N > L ? ((factor * N) / L - (factor - 1)) ** (D / (D - 2)) : 1;
+      const stretch = N > L ? ((factor * N) / L - (factor - 1)) ** (R / (R - 2)) : 1;
       return { frequencies: plain(base * stretch), gain: 1 };
     }
     case 'yarn': {
-      const L = scaling.originalMaxPositionEmbeddings;
       // The pair that turns `turns` times over the trained length.
       const pair = (turns: number): number =>
-        (D * Math.log(L / (turns * 2 * Math.PI))) / (2 * Math.log(base));
-      const [from, to] = [pair(scaling.betaFast), pair(scaling.betaSlow)];
-      const low = Math.max(0, scaling.truncate ? Math.floor(from) : from);
-      const high = Math.min(D - 1, scaling.truncate ? Math.ceil(to) : to);
-      const width = high === low ? 0.001 : high - low;
+        (R * Math.log(L / (turns * 2 * Math.PI))) / (2 * Math.log(base));
+      const low = Math.max(0, Math.floor(pair(number('beta_fast', 32))));
+      const high = Math.min(R - 1, Math.ceil(pair(number('beta_slow', 1))));
+      const ramp = high === low ? 0.001 : high - low;
       return {
         frequencies: frequencies.map((f, d) => {
-          const slow = Math.min(1, Math.max(0, (d - low) / width));
-          return (f / scaling.factor) * slow + f * (1 - slow);
+          const slow = Math.min(1, Math.max(0, (d - low) / ramp));
+          return (f / factor) * slow + f * (1 - slow);
         }),
-        gain: scaling.attentionFactor,
+        gain: number('attention_factor', 0.1 * Math.log(factor) + 1),
+      };
+    }
+    case 'longrope': {
+      const factors = scaling[N > L ? 'long_factor' : 'short_factor'] as number[];
+      const grown = context / L;
+      const gain = grown > 1 ? Math.sqrt(1 + Math.log(grown) / Math.log(L)) : 1;
+      return {
+        frequencies: frequencies.map((f, d) => f / factors[d]!),
+        gain: number('attention_factor', gain),
       };
     }
     case 'llama3': {
-      const { factor, lowFreqFactor, highFreqFactor, originalMaxPositionEmbeddings: L } = scaling;
+      const [slow, fast] = [number('low_freq_factor'), number('high_freq_factor')];
       return {
         frequencies: frequencies.map(f => {
           const turns = (L * f) / (2 * Math.PI);
-          if (turns < lowFreqFactor) return f / factor;
-          if (turns > highFreqFactor) return f;
-          const smooth = (turns - lowFreqFactor) / (highFreqFactor - lowFreqFactor);
+          if (turns < slow) return f / factor;
+          if (turns > fast) return f;
+          const smooth = (turns - slow) / (fast - slow);
           return ((1 - smooth) * f) / factor + smooth * f;
         }),
         gain: 1,
       };
     }
   }
+  throw new Error(`The reference does not know rope type ${type}.`);
 }

@@ -61,7 +61,9 @@ export function resolveParams<S extends ParamSpecs>(
     if (name === 'causal' && value === false)
       throw new Problem(`The variant '${variant}' has no bidirectional form; leave out 'causal'.`);
     const known = Object.keys(specs).join(', ');
-    throw new Problem(`The variant '${variant}' has no parameter '${name}'. It takes ${known}.`);
+    throw new Problem(
+      `The variant '${variant}' has no parameter '${name}'. It takes ${known === '' ? 'none' : known}.`,
+    );
   }
   const values = Object.entries(specs).map(([name, spec]): [string, ParamValue] => {
     const value = Object.hasOwn(given, name) ? given[name] : undefined;
