@@ -22,6 +22,15 @@ export type RopeScaling =
       readonly lowFreqFactor: number;
       readonly highFreqFactor: number;
       readonly originalMaxPositionEmbeddings: number;
+    }
+  | {
+      readonly type: 'longrope';
+      /** What each pair's frequency is divided by within the trained length, and beyond it, `[D / 2]`. */
+      readonly shortFactor: readonly number[];
+      readonly longFactor: readonly number[];
+      readonly originalMaxPositionEmbeddings: number;
+      /** What cos and sin are multiplied by. */
+      readonly attentionFactor: number;
     };
 
 export interface Rotary {
@@ -33,7 +42,7 @@ export interface Rotary {
 
 /**
  * @param width `D`, even.
- * @param tokens `N`: the dynamic scaling depends on the document's length.
+ * @param tokens `N`: the dynamic and long scalings depend on the document's length.
  */
 export function rotary(width: number, theta: number, scaling: RopeScaling, tokens: number): Rotary {
   const plain = frequencies(width, theta);
@@ -52,6 +61,14 @@ export function rotary(width: number, theta: number, scaling: RopeScaling, token
       return { frequencies: yarn(width, theta, scaling), gain: scaling.attentionFactor };
     case 'llama3':
       return { frequencies: plain.map(frequency => llama3(frequency, scaling)), gain: 1 };
+    case 'longrope': {
+      const isLong = tokens > scaling.originalMaxPositionEmbeddings;
+      const factors = isLong ? scaling.longFactor : scaling.shortFactor;
+      return {
+        frequencies: plain.map((frequency, pair) => frequency / factors[pair]!),
+        gain: scaling.attentionFactor,
+      };
+    }
   }
 }
 

@@ -1,24 +1,32 @@
 /** A checkpoint folder in the Hugging Face layout, checked against its own config; weights stay on disk. */
 
 import { basename, dirname, join } from 'node:path';
-import { realpath, stat } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import type { ModelInfo } from '../../protocol/inspection';
 import { Problem } from '../../protocol/problem';
 import { readBoundedText } from '../files';
-import { parseConfig } from './config';
-import type { LlamaConfig } from './config';
-import { llamaTensors } from './llamaTensors';
+import type { Blueprint } from './architecture';
+import { parseConfig } from './architectures';
+import type { ModelConfig } from './config';
 import { elementCount, readHeader } from './safetensors';
 import type { TensorEntry } from './safetensors';
 import { readShards } from './shards';
+import { canonicalNames } from './tensorNames';
+import type { TensorList } from './tensorList';
 
 export interface Checkpoint {
   /** The folder's real path. */
   readonly directory: string;
-  readonly config: LlamaConfig;
+  readonly config: ModelConfig;
+  /** The config as an architecture understands it. */
+  readonly blueprint: Blueprint;
+  /** By the names that the architecture's models with a head have. */
   readonly tensors: ReadonlyMap<string, TensorEntry>;
+  /** Whether there is a head over the vocabulary. */
+  readonly head: boolean;
   readonly info: ModelInfo;
-  /** Changes whenever a file of weights does. */
+  /** Changes whenever the config or a file of weights does. */
   readonly stamp: string;
 }
 
@@ -34,22 +42,45 @@ const WEIGHT_DTYPES: readonly string[] = ['F32', 'F16', 'BF16'];
 export async function openCheckpoint(directory: string): Promise<Checkpoint> {
   const real = await resolveFolder(directory);
   const where = join(directory, 'config.json');
-  const config = parseConfig(
-    await readBoundedText(join(real, 'config.json'), MAX_CONFIG_BYTES, `the model's config ${where}`),
-    where,
+  const text = await readBoundedText(
+    join(real, 'config.json'),
+    MAX_CONFIG_BYTES,
+    `the model's config ${where}`,
   );
-  const tensors = await readTensors(real, directory);
-  checkTensors(config, tensors, directory);
-  const info = describe(real, directory, config, tensors);
-  return { directory: real, config, tensors, info, stamp: await stampOf(tensors) };
+  const blueprint = parseConfig(text, where);
+  const { config, layout } = blueprint;
+  const published = await readTensors(real, directory);
+  const tensors = canonicalNames(layout, published);
+  const head = config.languageHead ?? tellsHead(blueprint, published, tensors);
+  checkTensors(blueprint.tensors(head), tensors, directory);
+  return {
+    directory: real,
+    config,
+    blueprint,
+    tensors,
+    head,
+    info: describe(real, directory, config, published),
+    stamp: await stampOf(text, tensors),
+  };
 }
 
-async function stampOf(tensors: ReadonlyMap<string, TensorEntry>): Promise<string> {
+/** Whether the tensors of a checkpoint that names no class have a head among them. */
+function tellsHead(
+  { config, layout }: Blueprint,
+  published: ReadonlyMap<string, TensorEntry>,
+  tensors: ReadonlyMap<string, TensorEntry>,
+): boolean {
+  if (tensors.has(layout.headTensor)) return true;
+  const isTied = config.tieWordEmbeddings && layout.tiedHeadIsSilent === true;
+  return isTied && published.has(`${layout.prefix}${layout.anchor}`);
+}
+
+async function stampOf(config: string, tensors: ReadonlyMap<string, TensorEntry>): Promise<string> {
   const files = new Set([...tensors.values()].map(({ file }) => file));
   const stamps = await Promise.all(
     [...files].sort().map(async file => `${file}@${(await stat(file)).mtimeMs}`),
   );
-  return stamps.join('|');
+  return [createHash('sha256').update(config).digest('hex'), ...stamps].join('|');
 }
 
 /** What a checkpoint folder holds; as strict as `openCheckpoint`. */
@@ -61,12 +92,27 @@ async function resolveFolder(directory: string): Promise<string> {
   const real = await realpath(directory).catch(() => undefined);
   if (real === undefined) {
     throw new Problem(
-      `There is no folder ${directory}; expected a checkpoint folder with config.json, model.safetensors ` +
-        'and tokenizer.json.',
+      `There is no folder ${directory}; expected a checkpoint folder with config.json and model.safetensors.`,
     );
   }
-  if ((await stat(real)).isDirectory()) return real;
-  throw new Problem(`${directory} is a file; expected the checkpoint folder that holds config.json.`);
+  if (!(await stat(real)).isDirectory()) {
+    throw new Problem(`${directory} is a file; expected the checkpoint folder that holds config.json.`);
+  }
+  return (await exists(join(real, 'config.json'))) ? real : ((await snapshotOf(real)) ?? real);
+}
+
+/** The snapshot in use of a repository's folder in a Hugging Face cache; undefined for other folders. */
+async function snapshotOf(repository: string): Promise<string | undefined> {
+  const snapshots = join(repository, 'snapshots');
+  if (!(await exists(snapshots))) return undefined;
+  const commits = await readdir(snapshots);
+  const main = await readFile(join(repository, 'refs', 'main'), 'utf8').catch(() => '');
+  const commit =
+    commits.find(name => name === main.trim()) ?? (commits.length === 1 ? commits[0] : undefined);
+  if (commit !== undefined) return join(snapshots, commit);
+  throw new Problem(
+    `${repository} holds ${commits.length} snapshots and refs/main names none of them; choose a folder in snapshots.`,
+  );
 }
 
 async function readTensors(real: string, directory: string): Promise<ReadonlyMap<string, TensorEntry>> {
@@ -90,11 +136,10 @@ async function readTensors(real: string, directory: string): Promise<ReadonlyMap
 
 /** Reports the first tensor that contradicts the config. */
 function checkTensors(
-  config: LlamaConfig,
+  { needed, unexpected }: TensorList,
   tensors: ReadonlyMap<string, TensorEntry>,
   directory: string,
 ): void {
-  const { needed, unexpected } = llamaTensors(config);
   for (const { name, shape, because } of needed) {
     const found = tensors.get(name);
     const wanted = `[${shape.join(', ')}] (${because})`;
@@ -114,19 +159,17 @@ function checkTensors(
       );
     }
   }
-  for (const name of unexpected) {
-    if (!tensors.has(name)) continue;
-    const field = name.endsWith('.weight')
-      ? `num_hidden_layers is ${config.numHiddenLayers}`
-      : `${name.includes('.mlp.') ? 'mlp_bias' : 'attention_bias'} is false`;
-    throw new Problem(`Tensor ${name} in ${directory} contradicts config.json, where ${field}.`);
+  for (const { name, because } of unexpected) {
+    if (tensors.has(name)) {
+      throw new Problem(`Tensor ${name} in ${directory} contradicts config.json, where ${because}.`);
+    }
   }
 }
 
 function describe(
   real: string,
   directory: string,
-  config: LlamaConfig,
+  config: ModelConfig,
   tensors: ReadonlyMap<string, TensorEntry>,
 ): ModelInfo {
   let parameters = 0;
@@ -146,7 +189,7 @@ function describe(
 }
 
 /** The folder's name; in a Hugging Face cache, where that is a commit, the repository's. */
-function modelName(real: string, directory: string, config: LlamaConfig): string {
+function modelName(real: string, directory: string, config: ModelConfig): string {
   for (const path of [directory, real]) {
     const snapshots = dirname(path);
     const repository = basename(dirname(snapshots));

@@ -1,35 +1,62 @@
 /** What the pipeline runs of a model: attention is left out, for a variant to fill in. */
 
 import type { ModelInfo } from '../../protocol/inspection';
-import type { Program } from '../onnx/graph';
+import type { Executor, Program } from '../onnx/graph';
 import type { Checkpoint } from './checkpoint';
-import { llama } from './llama';
 import type { Rotary } from './rope';
-import type { TensorEntry } from './tensor';
 
 /**
- * The stages of a decoder over a block of `B` tokens; `M` is the width of the hidden state, `H` and `G`
+ * The attention that a model was made with, in one layer: `softmax(softcap(q·k / sqrt(D)))` over the
+ * admitted keys. A factor of the model's own on the scores is already in its queries.
+ */
+export interface NativeAttention {
+  /** Whether a query sees itself and earlier tokens only. */
+  readonly causal: boolean;
+  /** Keys with `|i - j| < window` are admitted, to both sides unless causal; undefined admits all. */
+  readonly window: number | undefined;
+  /** Scores are bent to `tanh(score / softcap) · softcap`. */
+  readonly softcap: number | undefined;
+}
+
+/**
+ * The stages of a model over a block of `B` tokens; `M` is the width of the hidden state, `H` and `G`
  * count query and key-value heads of width `D`, `V` is the vocabulary.
  */
 export interface Decoder {
   readonly info: ModelInfo;
-  /** `[V, M]`, rows of which are the first hidden states. */
-  readonly embedding: TensorEntry;
   /** `M` */
   readonly hidden: number;
   /** Multiplications a token and layer, for progress. */
   readonly layerCost: number;
-  /** Positions of a document of `N` tokens. */
-  rotary(tokens: number): Rotary;
-  /** `hidden [B, M], cos, sin [B, D / 2] -> q [H, B, D], k [G, B, D], v [G, B, D]` */
+  /** The attention that the model itself has. */
+  attention(layer: number): NativeAttention;
+  /**
+   * The first hidden states `[N, M]` of the tokens `ids [N]`.
+   *
+   * @throws Problem for an id outside the vocabulary, and for more tokens than the model has positions.
+   */
+  embed(ids: Int32Array, executor: Executor): Promise<Float32Array>;
+  /** The rotation of a document of `N` tokens in `layer`; of no pairs where the model does not rotate. */
+  rotary(tokens: number, layer: number): Rotary;
+  /** `hidden [B, M], cos, sin [B, R / 2] -> q [H, B, D], k [G, B, D], v [G, B, D]` */
   project(layer: number): Program;
   /** `hidden [B, M], y [H, B, D] -> next [B, M]` */
   finish(layer: number): Program;
-  /** `hidden [B, M], targets [B, 1] int32 -> loss [B, 1], logProbability [B, 5], prediction [B, 5] int64` */
-  readonly score: Program;
+  readonly last: Last;
+  /**
+   * `hidden [B, M], targets [B, 1] int32 -> loss [B, 1], logProbability [B, 5], prediction [B, 5] int64`;
+   * undefined where the model does not predict the next token.
+   */
+  readonly score: Program | undefined;
 }
 
-/** The architectures that can run; a checkpoint that opened names one of them. */
+/** `hidden [B, M] -> last`: logits `[B, V]`, or for a model without a head hidden states `[B, M]`. */
+export interface Last {
+  readonly program: Program;
+  readonly output: 'logits' | 'hidden';
+}
+
+/** The model of a checkpoint as stages. */
 export function decoder(checkpoint: Checkpoint): Decoder {
-  return llama(checkpoint);
+  return checkpoint.blueprint.decoder(checkpoint);
 }

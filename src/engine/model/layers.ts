@@ -1,38 +1,7 @@
-/** Parts that decoder architectures share, as graph expressions over weights left on disk. */
+/** Parts that architectures share, as graph expressions. */
 
 import type { GraphBuilder } from '../onnx/builder';
 import type { Value } from '../onnx/graph';
-import type { ElementType } from '../onnx/tensor';
-import type { TensorEntry } from './tensor';
-
-const ELEMENT_TYPES: Readonly<Partial<Record<TensorEntry['dtype'], ElementType>>> = {
-  F32: 'float32',
-  F16: 'float16',
-  BF16: 'bfloat16',
-};
-
-/** Brings weights of a checkpoint into a graph by name. */
-export class Weights {
-  readonly #tensors: ReadonlyMap<string, TensorEntry>;
-
-  constructor(tensors: ReadonlyMap<string, TensorEntry>) {
-    this.#tensors = tensors;
-  }
-
-  get(g: GraphBuilder, name: string): Value {
-    const entry = this.#tensors.get(name);
-    const type = entry && ELEMENT_TYPES[entry.dtype];
-    if (entry === undefined || type === undefined)
-      throw new Error(`The checkpoint has no float tensor ${name}.`);
-    return g.weight(name, type, entry.shape, entry);
-  }
-
-  /** `x [B, I] -> [B, O]` with `name.weight [O, I]` and, where the checkpoint has it, `name.bias [O]`. */
-  linear(g: GraphBuilder, x: Value, name: string): Value {
-    const bias = this.#tensors.has(`${name}.bias`) ? this.get(g, `${name}.bias`) : undefined;
-    return g.linear(x, this.get(g, `${name}.weight`), bias);
-  }
-}
 
 /** RMSNorm (arXiv 1910.07467): `x / sqrt(mean(x²) + epsilon) · weight` over the last axis. */
 export function rmsNorm(g: GraphBuilder, x: Value, weight: Value, epsilon: number): Value {
@@ -40,8 +9,16 @@ export function rmsNorm(g: GraphBuilder, x: Value, weight: Value, epsilon: numbe
   return g.mul(g.div(x, g.unary('Sqrt', g.add(meanSquare, epsilon))), weight);
 }
 
-export function silu(g: GraphBuilder, x: Value): Value {
-  return g.mul(x, g.unary('Sigmoid', x));
+/** LayerNorm (arXiv 1607.06450) over the last axis. */
+export function layerNorm(
+  g: GraphBuilder,
+  x: Value,
+  weight: Value,
+  bias: Value | undefined,
+  epsilon: number,
+): Value {
+  const inputs = bias === undefined ? [x, weight] : [x, weight, bias];
+  return g.node('LayerNormalization', inputs, { axis: -1, epsilon: { float: epsilon } }, x.type, x.shape);
 }
 
 /** `[B, H * D] -> [H, B, D]` */
@@ -54,12 +31,38 @@ export function mergeHeads(g: GraphBuilder, x: Value, heads: number, width: numb
   return g.reshape(g.transpose(x, 1, 0, 2), ['B', heads * width]);
 }
 
-/** Rotates pairs `(d, d + D / 2)` of `x [H, B, D]` by `cos, sin [B, D / 2]` (arXiv 2104.09864). */
-export function rotate(g: GraphBuilder, x: Value, cos: Value, sin: Value, width: number): Value {
-  const half = width / 2;
+/** Columns of `x [B, ...]` in runs of the given widths, left to right. */
+export function columns(g: GraphBuilder, x: Value, ...widths: readonly number[]): Value[] {
+  let start = 0;
+  return widths.map(width => {
+    start += width;
+    return g.slice(x, 1, start - width, start, width);
+  });
+}
+
+/**
+ * Rotates pairs `(d, d + R / 2)` of the first `R` numbers of `x [H, B, D]` by `cos, sin [B, R / 2]`
+ * (arXiv 2104.09864); the rest stays.
+ */
+export function rotate(
+  g: GraphBuilder,
+  x: Value,
+  cos: Value,
+  sin: Value,
+  width: number,
+  rotated = width,
+): Value {
+  const half = rotated / 2;
   const a = g.slice(x, 2, 0, half, half);
-  const b = g.slice(x, 2, half, width, half);
-  return g.concat([g.sub(g.mul(a, cos), g.mul(b, sin)), g.add(g.mul(b, cos), g.mul(a, sin))], 2);
+  const b = g.slice(x, 2, half, rotated, half);
+  const turned = [g.sub(g.mul(a, cos), g.mul(b, sin)), g.add(g.mul(b, cos), g.mul(a, sin))];
+  const rest = rotated < width ? [g.slice(x, 2, rotated, width, width - rotated)] : [];
+  return g.concat([...turned, ...rest], 2);
+}
+
+/** `tanh(x / cap) · cap`, which keeps scores within `±cap`; `x` itself where there is no cap. */
+export function softcap(g: GraphBuilder, x: Value, cap: number | undefined): Value {
+  return cap === undefined ? x : g.mul(g.unary('Tanh', g.div(x, cap)), cap);
 }
 
 /** How many predictions are kept for every token. */

@@ -1,9 +1,18 @@
 /** Rotary position embedding as the model's graphs take it: tables of cos and sin. */
 
-import type { Rotary } from '../math/rotary';
+import { type Rotary, rotary } from '../math/rotary';
 import { floats, type FloatTensor } from '../onnx/tensor';
+import type { Rope } from './ropeConfig';
 
-export { rotary, type Rotary } from '../math/rotary';
+export type { Rotary } from '../math/rotary';
+
+/** The rotation of a document of `N` tokens. */
+export function rotaryOf({ width, theta, scaling }: Rope, tokens: number): Rotary {
+  return rotary(width, theta, scaling, tokens);
+}
+
+/** For models that rotate nothing. */
+export const UNROTATED: Rotary = { frequencies: new Float64Array(0), gain: 1 };
 
 /** cos and sin for positions `start … end - 1`, each `[B, D / 2]`. */
 export function rotaryTables(

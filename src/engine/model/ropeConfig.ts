@@ -6,8 +6,17 @@ import type { RopeScaling } from '../math/rotary';
 
 export type { RopeScaling } from '../math/rotary';
 
+/** How one layer rotates its queries and keys. */
+export interface Rope {
+  readonly theta: number;
+  readonly scaling: RopeScaling;
+  /** How many of a head's numbers are rotated, its first; even. */
+  readonly width: number;
+}
+
 const ratio = v.nullish(v.pipe(v.number(), v.finite(), v.gtValue(0)));
 const length = v.nullish(v.pipe(v.number(), v.minValue(1)));
+const ratios = v.nullish(v.array(v.pipe(v.number(), v.finite(), v.gtValue(0))));
 
 const RopeSchema = v.looseObject({
   rope_type: v.nullish(v.string()),
@@ -23,46 +32,79 @@ const RopeSchema = v.looseObject({
   truncate: v.nullish(v.boolean()),
   low_freq_factor: ratio,
   high_freq_factor: ratio,
+  short_factor: ratios,
+  long_factor: ratios,
   partial_rotary_factor: ratio,
+});
+
+/** Some configs have one rotation for sliding layers and one for full ones. */
+const ParametersSchema = v.looseObject({
+  ...RopeSchema.entries,
+  full_attention: v.nullish(RopeSchema),
+  sliding_attention: v.nullish(RopeSchema),
 });
 
 /** The fields of a config that `readRope` reads. */
 export const ROPE_FIELDS = {
   rope_theta: ratio,
   rope_scaling: v.nullish(RopeSchema),
-  rope_parameters: v.nullish(RopeSchema),
+  rope_parameters: v.nullish(ParametersSchema),
   partial_rotary_factor: ratio,
+  original_max_position_embeddings: length,
 };
 
 type RawRope = v.InferOutput<typeof RopeSchema>;
 type RawFields = v.InferOutput<v.ObjectSchema<typeof ROPE_FIELDS, undefined>>;
 
+/** What an architecture takes where its config is silent, and what else decides. */
+export interface RopeDefaults {
+  readonly theta?: number;
+  /** The share of a head that is rotated. */
+  readonly share?: number;
+  readonly headDim: number;
+  /** `max_position_embeddings` */
+  readonly context: number;
+  /** Which rotation is meant, where a config has two. */
+  readonly layers?: 'full_attention' | 'sliding_attention';
+  /** Names that scalings had in the past. */
+  readonly renamed?: Readonly<Record<string, string>>;
+}
+
 /** @throws Problem naming the kind or the field that is missing or unknown. */
-export function readRope(
-  raw: RawFields,
-  context: number,
-  where: string,
-): { ropeTheta: number; ropeScaling: RopeScaling } {
+export function readRope(raw: RawFields, defaults: RopeDefaults, where: string): Rope {
   const field = raw.rope_parameters ? 'rope_parameters' : 'rope_scaling';
-  const rope = raw.rope_parameters ?? raw.rope_scaling;
-  const share = raw.partial_rotary_factor ?? rope?.partial_rotary_factor ?? 1;
-  if (share !== 1) {
-    throw new Problem(`${where}: partial_rotary_factor is ${share}; Longsight rotates whole heads (1) only.`);
+  const nested = defaults.layers && raw.rope_parameters?.[defaults.layers];
+  const rope = nested ?? raw.rope_parameters ?? raw.rope_scaling;
+  const share = rope?.partial_rotary_factor ?? raw.partial_rotary_factor ?? defaults.share ?? 1;
+  const width = Math.floor(defaults.headDim * share);
+  if (width < 2 || width % 2 !== 0 || width > defaults.headDim) {
+    const shared = share === 1 ? '' : ` and partial_rotary_factor ${share}`;
+    throw new Problem(
+      `${where}: head_dim is ${defaults.headDim}${shared}; rotary embedding needs an even number.`,
+    );
   }
   return {
-    ropeTheta: rope?.rope_theta ?? raw.rope_theta ?? 10000,
-    ropeScaling: rope ? readScaling(rope, context, `${where}: ${field}`) : { type: 'default' },
+    theta: rope?.rope_theta ?? raw.rope_theta ?? defaults.theta ?? 10000,
+    scaling: rope ? readScaling(rope, width, raw, defaults, `${where}: ${field}`) : { type: 'default' },
+    width,
   };
 }
 
-function readScaling(rope: RawRope, context: number, where: string): RopeScaling {
-  const type = rope.rope_type ?? rope.type ?? 'default';
+function readScaling(
+  rope: RawRope,
+  width: number,
+  raw: RawFields,
+  { context, renamed = {} }: RopeDefaults,
+  where: string,
+): RopeScaling {
+  const given = rope.rope_type ?? rope.type ?? 'default';
+  const type = renamed[given] ?? given;
   const need = (name: keyof RawRope & string): number => {
     const value = rope[name];
     if (typeof value === 'number') return value;
     throw new Problem(`${where}.${name} is missing; rope type "${type}" needs a number there.`);
   };
-  const original = rope.original_max_position_embeddings ?? context;
+  const original = rope.original_max_position_embeddings ?? raw.original_max_position_embeddings ?? context;
   switch (type) {
     case 'default':
       return { type };
@@ -72,6 +114,12 @@ function readScaling(rope: RawRope, context: number, where: string): RopeScaling
       return { type, factor: need('factor'), originalMaxPositionEmbeddings: original };
     case 'yarn':
       return readYarn(rope, original, rope.factor ?? context / original, where);
+    case 'longrope': {
+      const ratio = context / original;
+      // Older configs state the trained length beside the scaling, and the ratio counts, whatever the factor.
+      const isOlder = !raw.rope_parameters && raw.original_max_position_embeddings;
+      return readLongrope(rope, width / 2, original, isOlder ? ratio : (rope.factor ?? ratio), where);
+    }
     case 'llama3':
       return {
         type,
@@ -82,7 +130,8 @@ function readScaling(rope: RawRope, context: number, where: string): RopeScaling
       };
   }
   throw new Problem(
-    `${where} has type ${JSON.stringify(type)}; Longsight knows default, linear, dynamic, yarn and llama3.`,
+    `${where} has type ${JSON.stringify(given)}; Longsight knows default, linear, dynamic, yarn, longrope ` +
+      'and llama3.',
   );
 }
 
@@ -103,5 +152,28 @@ function readYarn(rope: RawRope, original: number, factor: number, where: string
     betaSlow,
     attentionFactor: rope.attention_factor ?? scaled,
     truncate: rope.truncate ?? true,
+  };
+}
+
+function readLongrope(
+  rope: RawRope,
+  pairs: number,
+  original: number,
+  factor: number,
+  where: string,
+): RopeScaling {
+  const list = (name: 'short_factor' | 'long_factor'): readonly number[] => {
+    const values = rope[name];
+    if (values?.length === pairs) return values;
+    const found = values ? `${values.length} numbers` : 'nothing';
+    throw new Problem(`${where}.${name} holds ${found}; expected ${pairs}, one for each rotated pair.`);
+  };
+  const softened = factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(original));
+  return {
+    type: 'longrope',
+    shortFactor: list('short_factor'),
+    longFactor: list('long_factor'),
+    originalMaxPositionEmbeddings: original,
+    attentionFactor: rope.attention_factor ?? softened,
   };
 }

@@ -5,14 +5,19 @@ import * as ort from 'onnxruntime-node';
 import type { DeviceName } from '../../protocol/inspection';
 import { encodeGraph } from '../onnx/encode';
 import type { Executor, Feeds, Graph, Program } from '../onnx/graph';
-import type { ElementType, HostArrays, Tensor } from '../onnx/tensor';
+import { type ElementType, type HostArrays, sizeOf, type Tensor } from '../onnx/tensor';
 
 export interface ExecutorOptions {
   /** Turn an operator without a kernel on the device into an error instead of running it on the CPU. */
   readonly strict?: boolean;
   /** How many loaded programs to keep; the least recently used one is released first. */
   readonly sessions?: number;
+  /** Bytes of weights, as float32, that loaded programs may hold together; then likewise. */
+  readonly weights?: number;
 }
+
+/** A model of more than this is loaded layer by layer, each time it runs. */
+const MOST_WEIGHTS = 2 ** 29;
 
 export interface OrtExecutor extends Executor {
   readonly device: DeviceName;
@@ -23,6 +28,8 @@ export interface OrtExecutor extends Executor {
 interface Loaded {
   readonly session: ort.InferenceSession;
   readonly graph: Pick<Graph, 'name' | 'inputs' | 'outputs'>;
+  /** Bytes of its weights, as float32. */
+  readonly weights: number;
 }
 
 // Its errors reach us as exceptions; what it prints besides would land on the user's terminal.
@@ -30,15 +37,41 @@ ort.env.logLevel = 'fatal';
 
 export function createExecutor(device: DeviceName, options: ExecutorOptions = {}): OrtExecutor {
   const capacity = options.sessions ?? 512;
+  const mostWeights = options.weights ?? MOST_WEIGHTS;
+  let weights = 0;
   const loaded = new Map<string, Promise<Loaded>>();
+  /** How many runs of a program are under way, by its key. */
+  const running = new Map<string, number>();
 
   async function load(program: Program): Promise<Loaded> {
     const graph = program.build();
+    const { name, inputs, outputs } = graph;
+    const held = weightBytes(graph);
+    if (held > 0) await makeRoom(held);
     const session = await ort.InferenceSession.create(
       encodeGraph(graph),
       sessionOptions(device, graph, options),
     );
-    return { session, graph: { name: graph.name, inputs: graph.inputs, outputs: graph.outputs } };
+    weights += held;
+    return { session, graph: { name, inputs, outputs }, weights: held };
+  }
+
+  /** Unloads the programs with weights that were used longest ago, until `wanted` bytes more are allowed. */
+  async function makeRoom(wanted: number): Promise<void> {
+    for (const [key, entry] of [...loaded]) {
+      if (weights + wanted <= mostWeights) return;
+      const held = await entry.then(
+        known => known.weights,
+        () => 0,
+      );
+      if (held > 0 && !running.has(key) && loaded.delete(key)) await unload(entry);
+    }
+  }
+
+  async function unload(entry: Promise<Loaded>): Promise<void> {
+    const { session, weights: held } = await entry;
+    weights -= held;
+    await session.release();
   }
 
   async function loadedProgram(program: Program): Promise<Loaded> {
@@ -49,7 +82,7 @@ export function createExecutor(device: DeviceName, options: ExecutorOptions = {}
     for (const [key, old] of loaded) {
       if (loaded.size <= capacity) break;
       loaded.delete(key);
-      await (await old).session.release();
+      await unload(old);
     }
     try {
       return await entry;
@@ -63,27 +96,41 @@ export function createExecutor(device: DeviceName, options: ExecutorOptions = {}
     device,
 
     async run(program: Program, feeds: Feeds): Promise<Record<string, Tensor>> {
-      const { session, graph } = await loadedProgram(program);
-      const inputs: Record<string, ort.Tensor> = {};
-      const lengths = new Map<string, number>();
-      for (const { name, type, shape } of graph.inputs) {
-        const feed = feeds[name];
-        if (feed === undefined) throw new Error(`${graph.name}: no feed for '${name}'.`);
-        checkFeed(`${graph.name}: '${name}'`, feed, type, shape, lengths);
-        inputs[name] = new ort.Tensor(feed.type as 'float32', feed.data as Float32Array, feed.shape);
+      running.set(program.key, (running.get(program.key) ?? 0) + 1);
+      try {
+        return await runLoaded(await loadedProgram(program), feeds);
+      } finally {
+        const others = running.get(program.key)! - 1;
+        if (others > 0) running.set(program.key, others);
+        else running.delete(program.key);
       }
-      const results = await session.run(inputs);
-      return Object.fromEntries(
-        graph.outputs.map(({ name, type }) => [name, tensorOf(results[name]!, type)]),
-      );
     },
 
     async release() {
       const sessions = [...loaded.values()];
       loaded.clear();
-      for (const entry of sessions) await (await entry).session.release();
+      for (const entry of sessions) await unload(entry);
     },
   };
+}
+
+async function runLoaded({ session, graph }: Loaded, feeds: Feeds): Promise<Record<string, Tensor>> {
+  const inputs: Record<string, ort.Tensor> = {};
+  const lengths = new Map<string, number>();
+  for (const { name, type, shape } of graph.inputs) {
+    const feed = feeds[name];
+    if (feed === undefined) throw new Error(`${graph.name}: no feed for '${name}'.`);
+    checkFeed(`${graph.name}: '${name}'`, feed, type, shape, lengths);
+    inputs[name] = new ort.Tensor(feed.type as 'float32', feed.data as Float32Array, feed.shape);
+  }
+  const results = await session.run(inputs);
+  return Object.fromEntries(graph.outputs.map(({ name, type }) => [name, tensorOf(results[name]!, type)]));
+}
+
+function weightBytes({ initializers }: Graph): number {
+  let bytes = 0;
+  for (const item of initializers) if ('external' in item) bytes += 4 * sizeOf(item.shape);
+  return bytes;
 }
 
 function tensorOf(result: ort.Tensor, type: ElementType): Tensor {

@@ -20,10 +20,12 @@ async function amend(folder: string, changes: ConfigFields): Promise<void> {
 
 describe('checkpoint folder', () => {
   it('opens the bundled model', async () => {
-    const { info, config, tensors } = await openCheckpoint(LAB_BASE);
+    const { info, blueprint, tensors } = await openCheckpoint(LAB_BASE);
     expect(info).toMatchObject({ name: 'lab-base', layers: 4, heads: 6, keyValueHeads: 3, headWidth: 32 });
     expect(info).toMatchObject({ vocabulary: 4096, parameters: 2410176, context: 131072 });
-    expect(config.ropeTheta).toBe(1e6);
+    expect(blueprint.config).toMatchObject({
+      layers: Array(4).fill({ window: undefined, rope: { theta: 1e6 } }),
+    });
     const embedding = await readFloats(tensors.get('model.embed_tokens.weight')!);
     const spread = Math.sqrt(embedding.reduce((sum, value) => sum + value * value, 0) / embedding.length);
     expect(spread).toBeGreaterThan(0.005);

@@ -1,10 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { parseConfig } from '../../../src/engine/model/config';
+import { parseConfig } from '../../../src/engine/model/architectures';
+import type { GatedDecoderConfig } from '../../../src/engine/model/gatedDecoder';
 import { SMALL_LLAMA } from '../../support/checkpoints';
 import type { ConfigFields } from '../../support/checkpoints';
 
 const parse = (changes: ConfigFields) =>
-  parseConfig(JSON.stringify({ ...SMALL_LLAMA, ...changes }), 'config.json');
+  parseConfig(JSON.stringify({ ...SMALL_LLAMA, ...changes }), 'config.json').config;
+
+/** The rotation of the first layer. */
+const rope = (changes: ConfigFields) => (parse(changes) as GatedDecoderConfig).layers[0]!.rope;
 
 describe('config of a Llama', () => {
   it('fills what older configs leave out', () => {
@@ -21,13 +25,8 @@ describe('config of a Llama', () => {
       numKeyValueHeads: 4,
       headDim: 6,
       rmsNormEps: 1e-6,
-      ropeTheta: 10000,
-      ropeScaling: { type: 'default' },
+      layers: [1, 2, 3].map(() => ({ rope: { theta: 10000, scaling: { type: 'default' }, width: 6 } })),
       tieWordEmbeddings: false,
-      attentionBias: false,
-      mlpBias: false,
-      eosTokenIds: [1, 2],
-      bosTokenId: undefined,
     });
   });
 
@@ -36,15 +35,16 @@ describe('config of a Llama', () => {
   });
 
   it('reads rope_parameters of newer configs', () => {
-    const config = parse({
-      rope_theta: undefined,
-      rope_parameters: { rope_type: 'linear', factor: 4, rope_theta: 500000 },
+    const rope_parameters = { rope_type: 'linear', factor: 4, rope_theta: 500000 };
+    expect(rope({ rope_theta: undefined, rope_parameters })).toEqual({
+      theta: 500000,
+      scaling: { type: 'linear', factor: 4 },
+      width: 8,
     });
-    expect(config).toMatchObject({ ropeTheta: 500000, ropeScaling: { type: 'linear', factor: 4 } });
   });
 
   it('reads every kind of rotary scaling', () => {
-    const scaling = (rope_scaling: object) => parse({ rope_scaling }).ropeScaling;
+    const scaling = (rope_scaling: object) => rope({ rope_scaling }).scaling;
     expect(scaling({ type: 'dynamic', factor: 2 })).toEqual({
       type: 'dynamic',
       factor: 2,
@@ -74,9 +74,9 @@ describe('config of a Llama', () => {
     ['another architecture', { model_type: 'mamba' }, 'model_type is "mamba"'],
     ['an inherited name', { model_type: 'constructor' }, 'model_type is "constructor"'],
     [
-      'another class',
-      { architectures: ['LlamaForSequenceClassification'] },
-      'LlamaForSequenceClassification',
+      'a class of another family',
+      { architectures: ['BertForMaskedLM'] },
+      'expected a class of the Llama family',
     ],
     ['a missing size', { hidden_size: undefined }, 'hidden_size is undefined'],
     ['a size of zero', { num_hidden_layers: 0 }, 'num_hidden_layers is 0; expected at least 1'],
@@ -86,10 +86,15 @@ describe('config of a Llama', () => {
     ['uneven groups', { num_key_value_heads: 3 }, 'num_attention_heads is 4; expected a multiple of'],
     ['an odd head', { head_dim: 7 }, 'head_dim is 7'],
     ['heads that do not divide', { head_dim: null, hidden_size: 26 }, 'hidden_size is 26'],
-    ['another activation', { hidden_act: 'gelu' }, 'hidden_act is "gelu"'],
-    ['an unknown scaling', { rope_scaling: { rope_type: 'longrope' } }, 'longrope'],
+    ['another activation', { hidden_act: 'mish' }, 'hidden_act is "mish"'],
+    ['an unknown scaling', { rope_scaling: { rope_type: 'ntk' } }, 'has type "ntk"'],
     ['a scaling without factor', { rope_scaling: { type: 'linear' } }, 'rope_scaling.factor is missing'],
-    ['a partial rotation', { partial_rotary_factor: 0.5 }, 'partial_rotary_factor is 0.5'],
+    ['an odd rotation', { partial_rotary_factor: 0.4 }, 'head_dim is 8 and partial_rotary_factor 0.4'],
+    [
+      'a longrope without factors',
+      { rope_scaling: { type: 'longrope' } },
+      'short_factor holds nothing; expected 4',
+    ],
     ['quantised weights', { quantization_config: { quant_method: 'gptq' } }, 'gptq'],
     ['an epsilon of zero', { rms_norm_eps: 0 }, 'rms_norm_eps is 0; expected more than 0'],
   ])('refuses %s by field and value', (_, changes, message) => {
