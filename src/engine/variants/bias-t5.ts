@@ -22,6 +22,9 @@ interface Buckets {
   readonly causal: boolean;
 }
 
+/** Of the published models. */
+const BUCKETS = 32;
+
 export const biasT5 = modifier({
   id: 'bias-t5',
   title: 'T5 buckets',
@@ -102,11 +105,12 @@ export const biasT5 = modifier({
   },
 });
 
-/** As many buckets as a given `B` has. */
+/** As many buckets as a given `B` has, where nobody says how many. */
 function withBuckets<P extends Buckets>({ tensors, q }: Layer, params: P): P {
   const heads = q.shape[0]!;
   const lengths = tensors['B']?.shape;
-  if (lengths?.length !== 2 || lengths.includes(params.buckets) || !lengths.includes(heads)) return params;
+  const isOpen = params.buckets === BUCKETS && lengths?.length === 2;
+  if (!isOpen || lengths.includes(params.buckets) || !lengths.includes(heads)) return params;
   return { ...params, buckets: lengths[lengths[0] === heads ? 1 : 0]! };
 }
 
