@@ -2,7 +2,7 @@
  * Builds everything that runs: `node esbuild.mjs [--production] [--watch]`.
  *
  * dist/  what ships: the extension, its engine process, the command line, the panel.
- * out/   the suites that run inside VS Code and against it.
+ * out/   the suites that run inside VS Code and against it, and the benchmarks.
  */
 
 import { cpSync, readdirSync, rmSync } from 'node:fs';
@@ -79,6 +79,14 @@ const bundles = [
     outdir: 'out/test/e2e',
     outbase: 'test/e2e',
     external: ['mocha', 'playwright-core', 'axe-core'],
+    sourcemap: 'inline',
+    minify: false,
+  },
+  {
+    ...node,
+    entryPoints: ['bench/main.ts'],
+    outfile: 'out/bench/bench.js',
+    external: native,
     sourcemap: 'inline',
     minify: false,
   },

@@ -61,6 +61,9 @@ describe('a part imports only what it may', () => {
     ['src/engine/onnx/probe.ts', '../runtime/executor', 'refused'],
     ['src/engine/model/probe.ts', '../runtime/executor', 'refused'],
     ['src/engine/text/probe.ts', '../model/checkpoint', 'refused'],
+    ['bench/probe.ts', '../src/engine/engine', 'allowed'],
+    ['bench/probe.ts', '../src/extension/settings', 'refused'],
+    ['src/engine/probe.ts', '../../bench/slope', 'refused'],
   ])('%s: %s is %s', async (file, source, expected) => {
     expect(exists(file, source)).toBe(true);
     expect(await verdict(file, source)).toBe(expected);

@@ -3,41 +3,10 @@
  * reader's light or dark scheme.
  */
 
-import { scaleLinear } from 'd3-scale';
-
-import { type DistanceHistogram, type Row, SINK_TOKENS } from '../protocol/inspection';
-import { type Content, type Markup, tag } from './markup';
+import type { DistanceHistogram } from '../protocol/inspection';
 import { whole } from './htmlNumbers';
-
-const WIDTH = 720;
-/** Space left and right of what lies along the document. */
-const INSET = 10;
-const SPAN = WIDTH - 2 * INSET;
-
-function drawing(label: string, width: number, height: number, ...content: readonly Content[]): Markup {
-  const box = { viewBox: `0 0 ${width} ${height}`, width, height };
-  return tag('svg', { ...box, role: 'img', 'aria-label': label }, ...content);
-}
-
-const at = (value: number): number => Math.round(value * 100) / 100;
-
-function text(x: number, y: number, words: string, attributes: Record<string, string> = {}): Markup {
-  return tag('text', { x: at(x), y: at(y), ...attributes }, words);
-}
-
-function rect(
-  name: string,
-  x: number,
-  y: number,
-  width: number,
-  height: number,
-  opacity?: number,
-  title?: string,
-) {
-  const box = { x: at(x), y: at(y), width: at(width), height: at(height) };
-  const attributes = { class: name, ...box, 'fill-opacity': opacity === undefined ? undefined : at(opacity) };
-  return tag('rect', attributes, title === undefined ? undefined : tag('title', {}, title));
-}
+import { at, drawing, INSET, marker, rect, SPAN, text, ticks, WIDTH } from './htmlShapes';
+import { type Markup, tag } from './markup';
 
 export interface GridOptions {
   readonly label: string;
@@ -88,7 +57,7 @@ export function headGrid({ label, values, layers, heads, selected, logarithmic, 
       width < 34
         ? undefined
         : text(x + (width - 1) / 2, y + height / 2 + 3, show(value), {
-            class: opacity > 0.6 ? 'on' : 'cell',
+            class: opacity > 0.72 ? 'on' : 'cell',
             'text-anchor': 'middle',
           }),
     ];
@@ -97,22 +66,6 @@ export function headGrid({ label, values, layers, heads, selected, logarithmic, 
     text(left - 5, top + (layer + 0.5) * height + 3, `L${layer}`, { class: 'note', 'text-anchor': 'end' }),
   );
   return drawing(label, at(left + heads * width), top + layers * height, names, rows, cells);
-}
-
-/** The document's axis below a drawing. */
-function ticks(tokens: number, y: number): Content {
-  const scale = scaleLinear([0, tokens], [INSET, INSET + SPAN]);
-  const marks = scale.ticks(8).filter(tick => Number.isInteger(tick) && tick < tokens);
-  return [
-    tag('path', { class: 'rule', d: `M${INSET} ${y}H${INSET + SPAN}` }),
-    marks.map(mark => {
-      const x = at(scale(mark));
-      return [
-        tag('path', { class: 'rule', d: `M${x} ${y}v4` }),
-        text(x, y + 14, whole(mark), { class: 'note', 'text-anchor': mark === 0 ? 'start' : 'middle' }),
-      ];
-    }),
-  ];
 }
 
 export interface RibbonOptions {
@@ -161,60 +114,7 @@ export function ribbon({ label, values, logarithmic, show, token }: RibbonOption
     text(INSET, top - 5, `max ${show(greatest)}`, { class: 'note' }),
     bars,
     marker(INSET + ((token + 0.5) * SPAN) / tokens, top, base),
-    ticks(tokens, base),
-  );
-}
-
-function marker(x: number, top: number, base: number): Markup {
-  return tag('path', { class: 'marker', d: `M${at(x)} ${top}V${base}` });
-}
-
-/** A row over the document: arcs to the strongest keys, the whole row pooled, its span and the sink. */
-export function rowDrawing(row: Row, tokens: number): Markup {
-  const arcs = 60;
-  const base = arcs + 4;
-  const below = 36;
-  const x = (position: number): number => INSET + (position * SPAN) / tokens;
-  const from = x(row.token + 0.5);
-  const heaviest = Math.abs(row.keys[0]?.weight ?? 0);
-  const curves = row.keys.toReversed().map(({ index, weight }) => {
-    const to = x(index + 0.5);
-    const part = heaviest === 0 ? 0 : Math.sqrt(Math.abs(weight) / heaviest);
-    const across = Math.abs(from - to) / 2;
-    const rise = Math.max(6, arcs * Math.sqrt(Math.min(1, (2 * across) / SPAN)));
-    const d = `M${at(Math.min(from, to))} ${base}A${at(Math.max(across, 0.1))} ${at(rise)} 0 0 1 ${at(Math.max(from, to))} ${base}`;
-    const attributes = { class: weight < 0 ? 'arc minus' : 'arc', d };
-    return tag('path', {
-      ...attributes,
-      'stroke-width': at(0.75 + 2 * part),
-      'stroke-opacity': at(0.2 + 0.8 * part),
-    });
-  });
-  const greatest = row.profile.reduce((most, mass) => Math.max(most, Math.abs(mass)), 0);
-  const cell = SPAN / row.profile.length;
-  const bars = Array.from(row.profile, (mass, place) =>
-    mass === 0
-      ? undefined
-      : rect(
-          mass < 0 ? 'minus' : 'mass',
-          INSET + place * cell,
-          base,
-          Math.max(0.8, cell),
-          below * Math.sqrt(Math.abs(mass) / greatest),
-        ),
-  );
-  const start = x(Math.max(0, row.token + 1 - row.span));
-  const bottom = base + below;
-  return drawing(
-    `Row of token ${row.token} over the document; its span is ${row.span} tokens`,
-    WIDTH,
-    bottom + 26,
-    curves,
-    bars,
-    rect('span', start, bottom + 4, Math.max(1, x(row.token + 1) - start), 3),
-    rect('sink', INSET, bottom + 1, Math.max(3, x(Math.min(SINK_TOKENS, tokens)) - INSET), 3),
-    marker(from, 4, bottom),
-    ticks(tokens, bottom + 8),
+    ticks({ start: 0, end: tokens }, base),
   );
 }
 

@@ -12,9 +12,10 @@ import {
   type StatName,
   type TokenStats,
 } from '../protocol/inspection';
-import { headGrid, histogramBars, ribbon, rowDrawing } from './htmlDrawings';
+import { headGrid, histogramBars, ribbon } from './htmlDrawings';
 import { brief, fixed, percent, whole } from './htmlNumbers';
 import { data, figures, section, table } from './htmlParts';
+import { closeUp, rowDrawing } from './htmlRow';
 import { type Document, lineOf, snippet } from './htmlText';
 import { type Content, type Markup, tag } from './markup';
 
@@ -94,11 +95,15 @@ export function overviewSection({ overview, row }: ReportContent): Markup {
 export function rowSection(content: ReportContent): Markup {
   const { row, summary } = content;
   const { layer, head, token, against } = row;
+  const near = closeUp(row, summary.tokens);
   return section(
     `Token ${whole(token)} in layer ${layer}, head ${head}`,
     tag('p', { class: 'quote' }, snippet(content, token, 160)),
     tag('p', { class: 'note' }, `Line ${whole(lineOf(content, token))}.`),
     rowDrawing(row, summary.tokens),
+    near === undefined
+      ? undefined
+      : [tag('h3', {}, 'Near the token, its strongest keys'), rowDrawing(row, summary.tokens, near)],
     tag(
       'p',
       { class: 'key' },

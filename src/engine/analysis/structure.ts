@@ -72,7 +72,7 @@ function holds({ ranges }: PlanNode, token: number): boolean {
 }
 
 /** `[N + 1]` sum of `|weight|` over the positions before each. */
-function massBefore({ keys, weights }: MixerRow, tokens: number): Float64Array {
+export function massBefore({ keys, weights }: MixerRow, tokens: number): Float64Array {
   const before = new Float64Array(tokens + 1);
   keys.forEach((key, at) => (before[key + 1] = Math.abs(weights[at]!)));
   for (let at = 1; at <= tokens; at++) before[at]! += before[at - 1]!;

@@ -71,7 +71,6 @@ export const ring = variant({
             queries: Float32Array.from(queries),
             keys,
             mayBeEmpty: true,
-            wantLogSum: true,
             position: position && { term: position, heads: called },
           },
           true,

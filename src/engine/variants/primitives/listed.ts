@@ -14,6 +14,7 @@ import {
   headOf,
 } from './mixer';
 import type { BlockRowMixer } from './selection';
+import { isPlain } from './plainScores';
 import { runsOf } from './shared';
 
 /** The keys of a query: ascending positions, at least one, no key twice. */
@@ -91,8 +92,10 @@ export function listedMixer(layer: Layer, options: ListedMixer): BlockRowMixer {
     cost: ({ start, end }) => ((lengthOf(start) + lengthOf(end - 1)) / 2) * (end - start),
 
     async attend(block) {
-      const output = blockOutput(block, heads, v.shape[2]!);
       const lists = await listsOf(block);
+      const isOwn = lists.scores === undefined && lists.bias === undefined;
+      const tellsMass = isOwn && isPlain(layer, options.scale);
+      const output = blockOutput(block, heads, v.shape[2]!, tellsMass);
       for (const part of runsOf(PART, block)) output.put(part, await attendPart(part, everyHead, lists));
       return output.result;
     },

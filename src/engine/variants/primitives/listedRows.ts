@@ -118,7 +118,7 @@ export async function listedAttend(call: ListedCall): Promise<SoftmaxResult & { 
       })
     : array('spanStart').map((start, row) => queries[row % block]! - start + 1);
   const stats = { entropy: array('entropy'), span, sink: array('sink'), peak: array('peak') };
-  return { y: array('y'), stats, weights, length };
+  return { y: array('y'), stats, weights, logSum: array('logSum'), length };
 }
 
 const SHARE = Float32Array.of(SPAN_MASS);
@@ -156,6 +156,7 @@ function listedProgram(
       g.output('entropy', stats.entropy);
       g.output('sink', stats.sink);
       g.output('peak', stats.peak);
+      g.output('logSum', stats.logSum);
       g.output('spanStart', stats.spanStart());
       return g.build();
     },

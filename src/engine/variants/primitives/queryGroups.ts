@@ -8,12 +8,14 @@ import { keyIndex, type Ranges, rangesLength } from './keys';
 import {
   type Block,
   type BlockRows,
+  type BlockStats,
   type Layer,
   type MixerRow,
   type PlanNode,
   scaleOf,
   takeRows,
 } from './mixer';
+import { isPlain } from './plainScores';
 import type { WholeRowMixer } from './selection';
 import { type Rule, softmaxAttend, type SoftmaxCall, softmaxWeights } from './softmaxRows';
 
@@ -96,7 +98,8 @@ export function groupedMixer(layer: Layer, options: GroupedMixer): WholeRowMixer
       const length = block.end - block.start;
       const y = new Float32Array(heads * length * valueWidth);
       const zeros = () => new Float32Array(heads * length);
-      const stats = { entropy: zeros(), span: zeros(), sink: zeros(), peak: zeros() };
+      const mass = isPlain(layer, options.scale) ? { logSum: zeros() } : {};
+      const stats: BlockStats = { entropy: zeros(), span: zeros(), sink: zeros(), peak: zeros(), ...mass };
       for (const group of options.groups(block)) {
         const { queries } = group;
         const result = await softmaxAttend(call(group));
@@ -106,6 +109,7 @@ export function groupedMixer(layer: Layer, options: GroupedMixer): WholeRowMixer
           y.set(result.y.subarray(from * valueWidth, (from + 1) * valueWidth), to * valueWidth);
           for (const name of ['entropy', 'span', 'sink', 'peak'] as const)
             stats[name][to] = result.stats[name][from]!;
+          if (stats.logSum !== undefined) stats.logSum[to] = result.logSum![from]!;
         }
       }
       return { y, stats, weights: new Float32Array(0) };

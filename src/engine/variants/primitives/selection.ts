@@ -18,6 +18,7 @@ import {
   type Variant,
 } from './mixer';
 import type { causal, Params, ParamSpecs, scale } from './params';
+import { isPlain, tellingMass } from './plainScores';
 import {
   type Rule,
   type RuleTerms,
@@ -158,14 +159,15 @@ export function softmaxMixer(layer: Layer, options: SoftmaxMixer): BlockRowMixer
       while (length > SHORTEST && length * row > MOST_SCORES) length /= 2;
       return length;
     },
-    attend(block) {
+    async attend(block) {
       const length = block.end - block.start;
       const rows = takeRows(
         q,
         Array.from({ length }, (_, b) => block.start + b),
       );
       const grouped = floats([groups, heads / groups, length, width], rows.data);
-      return softmaxAttend(call(block, { q: grouped, k, v }, everyHead));
+      const result = await softmaxAttend(call(block, { q: grouped, k, v }, everyHead));
+      return isPlain(layer, options.scale) ? tellingMass(result) : result;
     },
     async row(head, query) {
       const group = Math.floor((head * groups) / heads);

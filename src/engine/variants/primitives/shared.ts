@@ -12,6 +12,7 @@ import {
   takeRows,
 } from './mixer';
 import type { BlockRowMixer } from './selection';
+import { isPlain } from './plainScores';
 import { sharedAttend } from './sharedLists';
 
 export interface SharedMixer {
@@ -68,7 +69,7 @@ export function sharedMixer(layer: Layer, options: SharedMixer): BlockRowMixer {
         .reduce((sum, run) => sum + options.keysOf(0, run).length * (run.end - run.start), 0),
 
     async attend(block) {
-      const output = blockOutput(block, heads, v.shape[2]!);
+      const output = blockOutput(block, heads, v.shape[2]!, isPlain(layer, options.scale));
       for (const run of options.runs(block)) output.put(run, await attendRun(run, everyHead, false));
       return output.result;
     },

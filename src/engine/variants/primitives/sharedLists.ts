@@ -95,7 +95,7 @@ export async function sharedAttend(
         return symmetricSpan(entries, at, queries[row % rows]!, SPAN_MASS);
       });
   const stats = { entropy: array('entropy'), span, sink: array('sink'), peak: array('peak') };
-  return { y: array('y'), stats, weights, length };
+  return { y: array('y'), stats, weights, logSum: array('logSum'), length };
 }
 
 function program(
@@ -139,6 +139,7 @@ function program(
       g.output('entropy', stats.entropy);
       g.output('sink', stats.sink);
       g.output('peak', stats.peak);
+      g.output('logSum', stats.logSum);
       if (causal) g.output('spanStart', stats.spanStart());
       return g.build();
     },

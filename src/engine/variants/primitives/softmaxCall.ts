@@ -51,8 +51,6 @@ export interface SoftmaxCall {
   readonly mayBeEmpty?: boolean;
   /** Share of the row's mass that its span holds; 0.9 unless the row is part of a larger mixture. */
   readonly spanMass?: ((query: number) => number) | undefined;
-  /** Asks for the row's log-sum-exp, by which parts of a row are merged. */
-  readonly wantLogSum?: boolean;
   /** What depends on offsets, for the heads `[S * G]` of the call. */
   readonly position?: { readonly term: PositionTerm; readonly heads: readonly number[] } | undefined;
 }

@@ -20,20 +20,7 @@ export function softmaxProgram(call: SoftmaxCall, want: Want): Program {
   // Where all queries see the same first keys, none is without.
   const mayBeEmpty = call.mayBeEmpty === true && !isTail;
   const term = call.position?.term;
-  const wantLogSum = call.wantLogSum === true && want !== 'weights';
-  const parts = [
-    'softmax',
-    want,
-    streams,
-    group,
-    width,
-    causal,
-    isTail,
-    mayBeEmpty,
-    wantLogSum,
-    rule?.key,
-    ...labels,
-  ];
+  const parts = ['softmax', want, streams, group, width, causal, isTail, mayBeEmpty, rule?.key, ...labels];
   const key = [...parts, termKey(term)].join('/');
   return {
     key,
@@ -100,7 +87,7 @@ export function softmaxProgram(call: SoftmaxCall, want: Want): Program {
       g.output('entropy', stats.entropy);
       g.output('sink', stats.sink);
       g.output('peak', stats.peak);
-      if (wantLogSum) g.output('logSum', stats.logSum);
+      g.output('logSum', stats.logSum);
       if (causal) g.output('spanStart', stats.spanStart());
       return g.build();
     },

@@ -21,7 +21,7 @@ export interface SoftmaxResult {
   readonly stats: BlockStats;
   /** `[S * G, B, K]`; empty unless asked for. */
   readonly weights: Float32Array;
-  /** `[S * G, B]` log of the sum of `exp(score)`, where asked for; about -1e30 for a row with no key. */
+  /** `[S * G, B]` log of the sum of `exp(score)`, where rows are one softmax; about -1e30 for a row with no key. */
   readonly logSum?: Float32Array;
 }
 
@@ -37,7 +37,7 @@ export async function softmaxAttend(call: SoftmaxCall, withWeights = false): Pro
     ? array('spanStart').map((start, row) => queries[row % queries.length]! - start + 1)
     : symmetricSpans(weights, queries, call.keys, spanShares(call));
   const stats = { entropy: array('entropy'), span, sink: array('sink'), peak: array('peak') };
-  return { y: array('y'), stats, weights, ...(call.wantLogSum && { logSum: array('logSum') }) };
+  return { y: array('y'), stats, weights, logSum: array('logSum') };
 }
 
 /** The weights themselves, `[S * G, B, K]`. */
