@@ -36,6 +36,13 @@ export function nats(value: number): string {
   return Number.isFinite(value) ? value.toFixed(2) : '–';
 }
 
+const figures = new Intl.NumberFormat('en', { maximumSignificantDigits: 3, useGrouping: true });
+
+/** A measure of any size to three figures: `0.0312`, `5.69`, `2,410`. */
+export function figure(value: number): string {
+  return Number.isFinite(value) ? figures.format(value) : '–';
+}
+
 /** A share of mass: `31.2 %`, `<0.1 %`. */
 export function share(value: number): string {
   if (!Number.isFinite(value)) return '–';

@@ -6,14 +6,19 @@ import { sentence } from '../src/protocol/problem';
 import { Announcer } from './announce';
 import { Context } from './context';
 import { h } from './dom';
+import { HeadStats } from './headStats';
 import { connect } from './host';
 import { readChoices, Store, textsOf } from './state';
 import { Texts } from './texts';
 import { Theme } from './theme';
 import { Tip } from './tip';
 import { registerControls } from './ui';
+import { createDilution } from './views/dilution';
 import { createHeader } from './views/header';
 import { createHeads } from './views/heads';
+import { createHurts } from './views/hurts';
+import { createMap } from './views/map';
+import { createMemory } from './views/memory';
 import { createOverview } from './views/overview';
 import { createRibbon } from './views/ribbon';
 import { createRow } from './views/row';
@@ -43,6 +48,7 @@ function start(app: HTMLElement): void {
   );
   store.watch(model => model.choices, save);
 
+  const headStats = new HeadStats(context);
   app.replaceChildren(
     h(
       'main',
@@ -50,9 +56,12 @@ function start(app: HTMLElement): void {
       createHeader(context),
       createOverview(context),
       createRow(context),
-      createRibbon(context),
+      createRibbon(context, headStats),
+      createMap(context),
       createSegments(context),
-      createHeads(context),
+      createMemory(context),
+      createHurts(context),
+      h('div', { class: 'aside' }, createHeads(context), createDilution(context, headStats)),
     ),
     tip.element,
     announcer.element,

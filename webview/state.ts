@@ -4,9 +4,11 @@ import type { StatName } from '../src/protocol/inspection';
 import { STAT_NAMES } from '../src/protocol/inspection';
 import type { PanelState, Selection } from '../src/protocol/panel';
 import type { Range } from './draw/axis';
+import { MAP_SHOWS, type MapShows } from './draw/mapCells';
+import { type MapView, wholeMap } from './draw/mapView';
 
 /** The views that can show a table in place of their drawing. */
-export const TABLES = ['overview', 'row', 'ribbon', 'segments'] as const;
+export const TABLES = ['overview', 'row', 'ribbon', 'map', 'segments', 'memory', 'dilution'] as const;
 export type TableName = (typeof TABLES)[number];
 
 /** Choices that survive a reload. */
@@ -18,6 +20,13 @@ export interface Choices {
   /** Which inspection `zoom` belongs to. */
   readonly zoomOf: string | undefined;
   readonly allKeys: boolean;
+  /** Whether what the variant hurts most is in the mean over all heads. */
+  readonly allHeads: boolean;
+  /** The part of the attention map in view; undefined for all of it. */
+  readonly map: MapView | undefined;
+  /** Which inspection `map` belongs to. */
+  readonly mapOf: string | undefined;
+  readonly mapShows: MapShows;
 }
 
 export interface Model {
@@ -33,6 +42,10 @@ export const FIRST_CHOICES: Choices = {
   zoom: undefined,
   zoomOf: undefined,
   allKeys: false,
+  allHeads: false,
+  map: undefined,
+  mapOf: undefined,
+  mapShows: 'variant',
 };
 
 /** Reads saved choices; whatever has another shape falls back to the first ones. */
@@ -43,8 +56,20 @@ export function readChoices(saved: unknown): Choices {
   const listed = fields['tables'];
   const tables = Array.isArray(listed) ? TABLES.filter(name => listed.includes(name)) : [];
   const zoom = readRange(fields['zoom']);
+  const mapOf = typeof fields['mapOf'] === 'string' ? fields['mapOf'] : undefined;
+  const mapShows = MAP_SHOWS.find(name => name === fields['mapShows']) ?? FIRST_CHOICES.mapShows;
   const zoomOf = typeof fields['zoomOf'] === 'string' ? fields['zoomOf'] : undefined;
-  return { stat, tables, zoom, zoomOf, allKeys: fields['allKeys'] === true };
+  return {
+    stat,
+    tables,
+    zoom,
+    zoomOf,
+    allKeys: fields['allKeys'] === true,
+    allHeads: fields['allHeads'] === true,
+    map: readMap(fields['map']),
+    mapOf,
+    mapShows,
+  };
 }
 
 function readRange(value: unknown): Range | undefined {
@@ -53,6 +78,14 @@ function readRange(value: unknown): Range | undefined {
   const { start, end } = value;
   if (typeof start !== 'number' || typeof end !== 'number') return undefined;
   return start >= 0 && end > start ? { start, end } : undefined;
+}
+
+function readMap(value: unknown): MapView | undefined {
+  if (typeof value !== 'object' || value === null || !('queries' in value) || !('keys' in value))
+    return undefined;
+  const queries = readRange(value.queries);
+  const keys = readRange(value.keys);
+  return queries === undefined || keys === undefined ? undefined : { queries, keys };
 }
 
 /** Names the data an inspection holds now: changes when what was fetched of it may be out of date. */
@@ -109,6 +142,15 @@ export class Store {
     this.choose({ zoom: range, zoomOf: this.current.state?.inspection?.id });
   }
 
+  /** The part of the attention map in view, and how many tokens the document has. */
+  get map(): { readonly view: MapView; readonly total: number } {
+    return mapOf(this.current);
+  }
+
+  mapTo(view: MapView | undefined): void {
+    this.choose({ map: view, mapOf: this.current.state?.inspection?.id });
+  }
+
   isTable(name: TableName): boolean {
     return this.current.choices.tables.includes(name);
   }
@@ -141,4 +183,13 @@ export function rangeOf(model: Model): { readonly range: Range; readonly total: 
     return { range: { start: 0, end: total }, total };
   }
   return { range: zoom, total };
+}
+
+export function mapOf({ state, choices }: Model): { readonly view: MapView; readonly total: number } {
+  const inspection = state?.inspection;
+  const total = inspection?.tokens ?? 0;
+  const { map, mapOf: of } = choices;
+  const isKnown = map !== undefined && of === inspection?.id;
+  const fits = isKnown && map.queries.end <= total && map.keys.end <= total;
+  return { view: fits ? map : wholeMap(total), total };
 }

@@ -1,10 +1,19 @@
 /** A canvas that stays crisp and redraws at most once a frame. */
 
 import type { Palette } from './draw/palette';
-import type { Size } from './draw/pen';
+import type { Context, Size } from './draw/pen';
 import type { Theme } from './theme';
 
-export type Draw = (context: CanvasRenderingContext2D, size: Size, palette: Palette) => void;
+export type Draw = (context: Context, size: Size, palette: Palette) => void;
+
+/** Something to draw, and the size it has on the page. */
+export interface Drawing {
+  readonly size: Size;
+  readonly draw: Draw;
+}
+
+/** The width of drawings that are not on the page. */
+const UNSEEN_WIDTH = 640;
 
 export class Surface {
   readonly canvas: HTMLCanvasElement;
@@ -27,6 +36,13 @@ export class Surface {
 
   get size(): Size {
     return { width: this.canvas.clientWidth, height: this.canvas.clientHeight };
+  }
+
+  /** For a file; a hidden drawing has the size it would have on a page of its own. */
+  get drawing(): Drawing {
+    const { width, height } = this.size;
+    const size = { width: width || UNSEEN_WIDTH, height: height || parseFloat(this.canvas.style.height) || 0 };
+    return { size, draw: this.draw };
   }
 
   /** Draws in the next frame. */

@@ -96,7 +96,7 @@ describe('JSON', () => {
       row.histogram.mass,
     );
     expect(read.tables['mass by distance']!['from']).toEqual(Array.from(row.histogram.edges.slice(0, -1)));
-    expect(Float32Array.from(read.tables['mass over the document']!['mass'] as number[])).toEqual(
+    expect(Float32Array.from(read.tables['pooled row']!['mass'] as number[])).toEqual(
       row.profile,
     );
     expect(read.tables['figures']).toMatchObject({

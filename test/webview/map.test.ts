@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { checkTile, poolTile } from '../../src/engine/analysis/map';
 import type { MapTile, TileRef } from '../../src/protocol/map';
 import { Cancelled, Problem } from '../../src/protocol/problem';
-import { drawMap } from '../../webview/draw/map';
+import { drawMap, outlineCell } from '../../webview/draw/map';
 import { labelledTokens, mapLayout } from '../../webview/draw/mapAxes';
 import {
   cellAt,
@@ -313,13 +313,13 @@ describe('the drawing', () => {
           picture: () => ({}) as CanvasImageSource,
           outlines: true,
           token,
-          hover: { tile, line: 0, column: 0 },
           text: of => `t${of}`,
           lineOf: of => of + 1,
           staleFrom: token,
         },
         palette,
       );
+      outlineCell(pen, layout, { tile, line: 0, column: 0 }, palette);
       expect(wrong).toEqual([]);
       expect(calls.filter(call => call === 'drawImage')).toHaveLength(1);
       expect(texts.length).toBeGreaterThan(0);

@@ -28,8 +28,11 @@ export const INSET = 10;
 const CLOSEST = 8;
 
 export function axisOf(range: Range, total: number, width: number): Axis {
-  const left = INSET;
-  const right = Math.max(left + 1, width - INSET);
+  return axisBetween(range, total, INSET, Math.max(INSET + 1, width - INSET));
+}
+
+/** An axis from one pixel to another: across, or down where `left` is its top. */
+export function axisBetween(range: Range, total: number, left: number, right: number): Axis {
   const scale = scaleLinear([range.start, Math.max(range.end, range.start + 1)], [left, right]);
   return {
     range,
@@ -74,8 +77,8 @@ export function showing(range: Range, total: number, token: number): Range | und
   return fitted(start, width, total);
 }
 
-/** Whole token positions for tick marks, about one every 72 pixels. */
-export function ticks(axis: Axis): readonly number[] {
-  const wanted = Math.max(2, Math.floor((axis.right - axis.left) / 72));
+/** Whole token positions for tick marks, about one every `room` pixels. */
+export function ticks(axis: Axis, room = 72): readonly number[] {
+  const wanted = Math.max(2, Math.floor((axis.right - axis.left) / room));
   return scaleLinear([axis.range.start, axis.range.end], [0, 1]).ticks(wanted).filter(Number.isInteger);
 }

@@ -21,6 +21,8 @@ export interface Palette {
   readonly stale: string;
   readonly outline: string;
   readonly ramp: Ramp;
+  /** Attention mass that a variant misses. */
+  readonly missed: Ramp;
   /** True in the high contrast themes: areas get borders. */
   readonly contrast: boolean;
   readonly font: string;
@@ -49,6 +51,7 @@ export function paletteOf(lookup: Lookup, kind: string): Palette {
   const muted = solid(mix(ground, ink, 0.7), '--vscode-descriptionForeground');
   const mass = solid(mix(ground, [0.2, 0.5, 1, 1], 0.8), '--vscode-charts-blue');
   const sink = solid(mix(ground, [0.9, 0.5, 0.1, 1], 0.8), '--vscode-charts-orange');
+  const negative = solid(sink, '--vscode-charts-red');
   const contrast = kind.includes('high-contrast');
   const border = contrast
     ? first(ink, '--vscode-contrastBorder')
@@ -61,7 +64,7 @@ export function paletteOf(lookup: Lookup, kind: string): Palette {
     shade: cssColour(withAlpha(ink, contrast ? 0.16 : 0.06)),
     mass: cssColour(mass),
     massFaint: cssColour(withAlpha(mass, contrast ? 0.5 : 0.3)),
-    negative: cssColour(solid(sink, '--vscode-charts-red')),
+    negative: cssColour(negative),
     sink: cssColour(sink),
     span: cssColour(solid(ink, '--vscode-charts-green')),
     stale: cssColour(withAlpha(solid(sink, '--vscode-charts-yellow'), 0.25)),
@@ -69,6 +72,7 @@ export function paletteOf(lookup: Lookup, kind: string): Palette {
       contrast ? first(ink, '--vscode-contrastActiveBorder') : solid(ink, '--vscode-foreground'),
     ),
     ramp: ramp(ground, mass, ink),
+    missed: ramp(ground, negative, ink),
     contrast,
     font: lookup('--vscode-font-family') || 'sans-serif',
     mono: lookup('--vscode-editor-font-family') || 'monospace',

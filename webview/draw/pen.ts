@@ -5,7 +5,36 @@ import { ticks } from './axis';
 import type { Palette } from './palette';
 import { ticksText } from '../format';
 
-export type Context = CanvasRenderingContext2D;
+/** What drawings may use of a canvas: all that the pen which writes SVG knows too. */
+export type Context = Pick<
+  CanvasRenderingContext2D,
+  | 'fillStyle'
+  | 'strokeStyle'
+  | 'lineWidth'
+  | 'globalAlpha'
+  | 'font'
+  | 'textAlign'
+  | 'textBaseline'
+  | 'imageSmoothingEnabled'
+  | 'save'
+  | 'restore'
+  | 'translate'
+  | 'beginPath'
+  | 'moveTo'
+  | 'lineTo'
+  | 'rect'
+  | 'arc'
+  | 'ellipse'
+  | 'fill'
+  | 'stroke'
+  | 'clip'
+  | 'setLineDash'
+  | 'fillRect'
+  | 'strokeRect'
+  | 'fillText'
+  | 'measureText'
+  | 'drawImage'
+>;
 
 /** CSS pixels. */
 export interface Size {
@@ -83,14 +112,26 @@ export function drawStale(
 ): void {
   if (from === undefined || from >= axis.range.end) return;
   const x = Math.max(axis.left, axis.x(from));
+  drawSlants(context, x, top, axis.right - x, height, palette);
+}
+
+/** The slanted lines of what is stale, over a rectangle. */
+export function drawSlants(
+  context: Context,
+  x: number,
+  top: number,
+  width: number,
+  height: number,
+  palette: Palette,
+): void {
   context.save();
   context.beginPath();
-  context.rect(x, top, axis.right - x, height);
+  context.rect(x, top, width, height);
   context.clip();
   context.strokeStyle = palette.stale;
   context.lineWidth = 1.5;
   context.beginPath();
-  for (let at = x - height; at < axis.right; at += 6) {
+  for (let at = x - height; at < x + width; at += 6) {
     context.moveTo(at, top + height);
     context.lineTo(at + height, top);
   }

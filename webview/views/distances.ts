@@ -5,10 +5,11 @@ import type { Context } from '../context';
 import { h, setAttribute, show } from '../dom';
 import { BARS_HEIGHT, binAt, binText, drawBars } from '../draw/bars';
 import { share } from '../format';
-import { Surface } from '../surface';
+import { type Drawing, Surface } from '../surface';
 
 export interface Distances {
   readonly element: HTMLElement;
+  readonly drawing: Drawing;
   show(row: Row): void;
 }
 
@@ -90,6 +91,9 @@ export function createDistances(context: Context): Distances {
 
   return {
     element,
+    get drawing() {
+      return surface.drawing;
+    },
     show: row => {
       const cut = reachable(row);
       histogram = cut;

@@ -6,6 +6,7 @@ import type { Context } from '../context';
 import { h, setAttribute, setText, show } from '../dom';
 import { count, duration, nats } from '../format';
 import { icon } from '../icons';
+import { menuButton } from '../menu';
 import { button, iconButton } from '../ui';
 import type { Fact } from './facts';
 import { createFacts } from './facts';
@@ -66,6 +67,23 @@ export function createHeader(context: Context): HTMLElement {
           label: 'Compare layers',
           help: 'Compare what every layer and head does with the selected token',
           act: run('compareLayers'),
+        }),
+        menuButton({
+          icon: icon('save'),
+          label: 'Export the inspection',
+          help: 'Save the inspection as a page for reading, or all its numbers',
+          items: () => [
+            {
+              text: 'HTML report…',
+              help: 'Save a page about the inspection and the selected token that opens in any browser',
+              act: run('exportReport'),
+            },
+            {
+              text: 'All numbers as JSON…',
+              help: 'Save summary, tokens, losses and the statistics of every token of every head',
+              act: run('exportInspection'),
+            },
+          ],
         }),
         iconButton({
           icon: icon('clear'),

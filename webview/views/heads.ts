@@ -3,12 +3,20 @@
 import type { Row } from '../../src/protocol/inspection';
 import type { Context } from '../context';
 import { h, setAttribute, setText, show } from '../dom';
+import { setFont } from '../draw/pen';
 import { drawStrip } from '../draw/strip';
+import { exportMenu } from '../exports/menu';
+import { within } from '../exports/picture';
+import { rowsTable } from '../exports/tables';
 import { compact, nats, plural, share } from '../format';
 import { section } from '../section';
 import { watchLayerRows } from '../selected';
 import { rangeOf } from '../state';
-import { Surface } from '../surface';
+import { type Drawing, Surface } from '../surface';
+
+/** Of an exported strip, in pixels: its height, and the room for its name. */
+const STRIP = 18;
+const NAME = 36;
 
 interface Entry {
   readonly element: HTMLElement;
@@ -40,8 +48,40 @@ export function createHeads(context: Context): HTMLElement {
     h('span', { class: 'number' }, 'span'),
   );
   view.body.append(scale, list);
+  view.tools.append(
+    exportMenu(context, 'the heads', () =>
+      rows.length === 0
+        ? undefined
+        : {
+            title: `Heads of layer ${rows[0]?.layer ?? 0}, token ${rows[0]?.token ?? 0}`,
+            drawing: stripsDrawing(),
+            tables: [rowsTable(rows)],
+          },
+    ),
+  );
   let rows: readonly Row[] = [];
   const entries: Entry[] = [];
+
+  /** The strips with their names and spans, which stand beside the drawings on the page. */
+  function stripsDrawing(): Drawing {
+    const { range, total } = store.range;
+    const strip = { width: entries[0]?.surface.drawing.size.width ?? 0, height: STRIP };
+    return {
+      size: { width: strip.width + 2 * NAME, height: rows.length * (STRIP + 4) },
+      draw: (pen, _size, palette) => {
+        rows.forEach((row, at) => {
+          const top = at * (STRIP + 4);
+          setFont(pen, palette);
+          pen.fillStyle = palette.foreground;
+          pen.textBaseline = 'middle';
+          pen.textAlign = 'right';
+          pen.fillText(`H${row.head}`, NAME - 8, top + STRIP / 2);
+          pen.fillText(compact(row.span), strip.width + 2 * NAME, top + STRIP / 2);
+          within(pen, NAME, top, () => drawStrip(pen, strip, row, range, total, palette));
+        });
+      },
+    };
+  }
 
   function make(head: number): Entry {
     const surface = new Surface(theme, (pen, size, palette) => {

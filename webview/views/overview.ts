@@ -6,6 +6,8 @@ import { freshId, h, setAttribute, setText, show } from '../dom';
 import { clamp } from '../draw/axis';
 import type { GridLayout } from '../draw/grid';
 import { drawGrid, drawScale, gridLayout, headAt } from '../draw/grid';
+import { exportMenu } from '../exports/menu';
+import { overviewTable } from '../exports/tables';
 import { Latest } from '../latest';
 import { section, tableToggle } from '../section';
 import { dataOf } from '../state';
@@ -33,6 +35,15 @@ export function createOverview(context: Context): HTMLElement {
   view.tools.append(
     h('span', { class: 'muted small', 'aria-hidden': 'true' }, 'by'),
     statistic.element,
+    exportMenu(context, 'the heads', () =>
+      overview === undefined
+        ? undefined
+        : {
+            title: `${STATISTICS[chosenStat()].title} of every head`,
+            drawing: surface.drawing,
+            tables: [overviewTable(overview)],
+          },
+    ),
     tableToggle(store, 'overview', 'the heads'),
   );
 

@@ -6,17 +6,19 @@ import { h, setAttribute, setText, show } from '../dom';
 import { clamp } from '../draw/axis';
 import { greatest } from '../draw/pool';
 import { drawRibbon, RIBBON_HEIGHT } from '../draw/ribbon';
+import { exportMenu } from '../exports/menu';
+import { statsTable } from '../exports/tables';
 import { count, tokenText } from '../format';
-import { Latest } from '../latest';
+import type { HeadStats } from '../headStats';
 import { section, tableToggle } from '../section';
-import { dataOf, rangeOf } from '../state';
+import { rangeOf } from '../state';
 import { STATISTICS, shownStatistic, withUnit } from '../statistics';
 import { Surface } from '../surface';
 import { currentAxis, follow, wheelZoom, zoomKey } from '../zoom';
 
 const LISTED = 16;
 
-export function createRibbon(context: Context): HTMLElement {
+export function createRibbon(context: Context, headStats: HeadStats): HTMLElement {
   const { store, theme, tip, texts } = context;
   const view = section('ribbon', 'Every token', 'The statistic of every token of the selected head');
   let stats: TokenStats | undefined;
@@ -63,7 +65,19 @@ export function createRibbon(context: Context): HTMLElement {
     ),
     body,
   );
-  view.tools.append(tableToggle(store, 'ribbon', 'the greatest values'));
+  view.tools.append(
+    exportMenu(context, 'the tokens', () => {
+      if (stats === undefined) return undefined;
+      const { layer = 0, head = 0 } = store.selection ?? {};
+      const { title } = STATISTICS[chosenStat()];
+      return {
+        title: `${title} of every token, layer ${layer}, head ${head}`,
+        drawing: surface.drawing,
+        tables: [statsTable(stats)],
+      };
+    }),
+    tableToggle(store, 'ribbon', 'the greatest values'),
+  );
   view.body.append(slider, table);
 
   function pick(token: number): void {
@@ -119,7 +133,12 @@ export function createRibbon(context: Context): HTMLElement {
     });
   }
 
-  const latest = new Latest<TokenStats>(answer => {
+  headStats.watch(answer => {
+    show(view.element, answer !== undefined);
+    if (answer === undefined) {
+      stats = undefined;
+      return;
+    }
     if (answer.kind === 'problem') {
       view.message(answer.problem, context.tone);
       return;
@@ -129,22 +148,6 @@ export function createRibbon(context: Context): HTMLElement {
     describe();
     list();
   });
-  store.watch(
-    ({ state }) => {
-      const data = dataOf(state);
-      return data === undefined ? undefined : `${data} ${state?.selection.layer}/${state?.selection.head}`;
-    },
-    (key, { state }) => {
-      show(view.element, key !== undefined);
-      if (key === undefined || state === undefined) {
-        stats = undefined;
-        latest.forget();
-        return;
-      }
-      const { layer, head } = state.selection;
-      latest.ask(state.inspection?.id ?? '', () => context.host.stats({ layer, head }));
-    },
-  );
   store.watch(
     model => {
       const { range } = rangeOf(model);

@@ -4,6 +4,9 @@ import type { Row, TokenDetail } from '../../src/protocol/inspection';
 import type { Context } from '../context';
 import { h, setAttribute, setText, show } from '../dom';
 import { count, nats, tokenText } from '../format';
+import type { Exported } from '../exports/menu';
+import { stacked } from '../exports/picture';
+import { rowTables } from '../exports/tables';
 import { section } from '../section';
 import { watchDetail, watchRow } from '../selected';
 import { createDistances } from './distances';
@@ -30,7 +33,7 @@ export function createRow(context: Context): HTMLElement {
   const keys = createKeys(context, at => bringOut(at));
   const plot = createRowPlot(context, at => bringOut(at));
   const distances = createDistances(context);
-  view.tools.append(...rowTools(context, () => row));
+  view.tools.append(...rowTools(context, { row: () => row, exported }));
   view.body.append(
     lead,
     snippet.element,
@@ -61,6 +64,15 @@ export function createRow(context: Context): HTMLElement {
     readout.show(figures(row, first === undefined ? undefined : texts.label(first.index, 12)));
     keys.show(row);
     plot.describe(spoken(row, label));
+  }
+
+  function exported(): Exported | undefined {
+    if (row === undefined) return undefined;
+    return {
+      title: `Token ${row.token}, layer ${row.layer}, head ${row.head}`,
+      drawing: stacked([plot.drawing, distances.drawing]),
+      tables: rowTables(row, store.range.total, texts),
+    };
   }
 
   watchRow(context, answer => {

@@ -8,11 +8,12 @@ import { drawRow, LEGIBLE, ROW_HEIGHT } from '../draw/row';
 import { keyNear } from '../draw/arcs';
 import { count, weight } from '../format';
 import { rangeOf } from '../state';
-import { Surface } from '../surface';
+import { type Drawing, Surface } from '../surface';
 import { currentAxis, dragPan, stepToken, wheelZoom, zoomKey } from '../zoom';
 
 export interface RowPlot {
   readonly elements: readonly HTMLElement[];
+  readonly drawing: Drawing;
   show(row: Row | undefined): void;
   /** Draws again, because texts have come, and says the row in a sentence. */
   describe(sentence: string): void;
@@ -126,6 +127,9 @@ export function createRowPlot(context: Context, hover: (place: number | undefine
 
   return {
     elements: [plot, legend()],
+    get drawing() {
+      return surface.drawing;
+    },
     show: next => {
       row = next;
       active = undefined;

@@ -3,12 +3,18 @@
 import type { Row } from '../../src/protocol/inspection';
 import type { Context } from '../context';
 import { h } from '../dom';
+import { type Exported, exportMenu } from '../exports/menu';
 import { icon } from '../icons';
 import { tableToggle } from '../section';
 import { iconButton, press } from '../ui';
 import { stepToken, zoomButtons, zoomToToken } from '../zoom';
 
-export function rowTools(context: Context, row: () => Row | undefined): readonly HTMLElement[] {
+interface Shown {
+  readonly row: () => Row | undefined;
+  readonly exported: () => Exported | undefined;
+}
+
+export function rowTools(context: Context, { row, exported }: Shown): readonly HTMLElement[] {
   const { store } = context;
   const withRow = (act: (row: Row) => void) => () => {
     const shown = row();
@@ -60,6 +66,7 @@ export function rowTools(context: Context, row: () => Row | undefined): readonly
     }),
     ...zoomButtons(store),
     gap(),
+    exportMenu(context, 'the row', exported),
     tableToggle(store, 'row', 'the mass by distance'),
   ];
 }

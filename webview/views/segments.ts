@@ -6,6 +6,8 @@ import { h, setAttribute, setText, show } from '../dom';
 import type { Box, Depths } from '../draw/icicle';
 import { contiguous, depthsOf, drawIcicle, icicleHeight, icicleLayout, nodeAt } from '../draw/icicle';
 import { count, plural, share } from '../format';
+import { exportMenu } from '../exports/menu';
+import { structureTable } from '../exports/tables';
 import { Latest } from '../latest';
 import { section, tableToggle } from '../section';
 import { rowKey, rowRef } from '../selected';
@@ -38,7 +40,18 @@ export function createSegments(context: Context): HTMLElement {
   );
   const cut = h('p', { class: 'muted', hidden: true });
   const tree = createTree(context);
-  view.tools.append(tableToggle(store, 'segments', 'the segments'));
+  view.tools.append(
+    exportMenu(context, 'the segments', () =>
+      structure === undefined || structure.nodes.length === 0
+        ? undefined
+        : {
+            title: `${structure.title === '' ? 'Segments' : structure.title}, token ${store.selection?.token ?? 'none'}`,
+            drawing: plot.hidden ? undefined : surface.drawing,
+            tables: [structureTable(structure)],
+          },
+    ),
+    tableToggle(store, 'segments', 'the segments'),
+  );
   view.body.append(plot, tree.element, cut);
 
   const boxes = (): readonly Box[] =>

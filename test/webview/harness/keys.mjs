@@ -35,7 +35,7 @@ async function check(name, act) {
 await check('Tab reaches every control, in order, and leaves again', async () => {
   await page.evaluate(() => document.body.focus());
   const stops = [];
-  for (let at = 0; at < 60; at++) {
+  for (let at = 0; at < 120; at++) {
     await page.keyboard.press('Tab');
     const stop = await page.evaluate(() => {
       const { activeElement } = document;
@@ -47,11 +47,11 @@ await check('Tab reaches every control, in order, and leaves again', async () =>
     if (stop === undefined) break;
     stops.push(stop);
   }
-  assert.ok(stops.length < 60, 'focus never left the page');
+  assert.ok(stops.length < 120, 'focus never left the page');
   const views = stops.map(stop => stop.split(':')[0]);
   assert.deepEqual(
     [...new Set(views)],
-    ['header', 'overview', 'row', 'ribbon', 'map', 'segments', 'memory', 'heads'],
+    ['header', 'overview', 'row', 'ribbon', 'map', 'segments', 'memory', 'hurts', 'heads', 'dilution'],
   );
   console.log(`     ${stops.length} stops: ${stops.join(' | ')}`);
 });
@@ -66,14 +66,17 @@ await check('arrows and Enter choose a head in the overview', async () => {
 });
 
 await check('arrows walk the tokens in the ribbon, Enter goes to the text', async () => {
-  await focus('[role="slider"]');
+  await focus('[data-view="ribbon"] [role="slider"]');
   await press('ArrowRight');
   assert.equal((await last())[1].token, 119);
   await press('End');
   assert.equal((await last())[1].token, 199);
   await press('Enter');
   assert.deepEqual(await last(), ['reveal', 199]);
-  assert.equal(await page.locator('[role="slider"]').getAttribute('aria-valuenow'), '199');
+  assert.equal(
+    await page.locator('[data-view="ribbon"] [role="slider"]').getAttribute('aria-valuenow'),
+    '199',
+  );
 });
 
 await check('arrows and Enter in the table of keys', async () => {
@@ -191,7 +194,7 @@ await check('what the variant misses, and the table of the map', async () => {
   assert.ok(selection.token >= from && selection.token <= to);
   await focus('vscode-button[aria-label="Show the heaviest cells as a table"]');
   await press('Enter');
-  await focus('[role="slider"]');
+  await focus('[data-view="ribbon"] [role="slider"]');
   await press('End', 'ArrowLeft');
 });
 
@@ -222,7 +225,7 @@ await check('a click on the map selects and reveals, a double click zooms', asyn
   const after = await savedMap();
   assert.ok(after.queries.start > before.queries.start && after.keys.start > before.keys.start);
   await press('Escape');
-  await focus('[role="slider"]');
+  await focus('[data-view="ribbon"] [role="slider"]');
   await press('End', 'ArrowLeft');
 });
 
@@ -230,7 +233,7 @@ await check('another variant by keyboard: parameters follow, Apply sends it', as
   await focus('vscode-dropdown[aria-label="Attention variant"]');
   await press('ArrowUp');
   await page.waitForTimeout(150);
-  const fields = page.locator('.fields vscode-text-field');
+  const fields = page.locator('.variant > .fields').first().locator('vscode-text-field');
   assert.equal(await fields.count(), 2);
   await fields.first().focus();
   await press('Control+a');
@@ -249,7 +252,7 @@ await check('another variant by keyboard: parameters follow, Apply sends it', as
     'setVariant',
     [
       { id: 'local', params: { window: 64 } },
-      { mode: 'live', layers: 'all', others: [] },
+      { mode: 'shadow', layers: '1-3', others: [] },
     ],
   ]);
 });
@@ -261,11 +264,119 @@ await check('the selection is announced once it rests', async () => {
     /^Layer 3 head 3, token 198 '.+': span \d+ tokens?, entropy \d\.\d\d nats, strongest key '.+' 0\.\d+$/,
   );
 });
+await check('arrows walk the context lengths of the dilution', async () => {
+  await focus('[data-view="dilution"] [role="slider"]');
+  const text = () => page.locator('[data-view="dilution"] [role="slider"]').getAttribute('aria-valuetext');
+  assert.match(await text(), /^At 181–200 tokens of context the head spreads over about \d/);
+  await press('Home');
+  assert.match(
+    await text(),
+    /^At 1 tokens? of context the head spreads over about 1 keys?, 100\.0 % of uniform/,
+  );
+  await press('ArrowRight');
+  assert.match(await text(), /^At 2 tokens/);
+  await press('Escape');
+  assert.match(await text(), /^At 181–200/);
+});
+
+await check('what the variant hurts, by arrows and Enter', async () => {
+  await focus('.hurts button[tabindex="0"]');
+  await press('ArrowDown', 'Enter');
+  const made = (await calls()).filter(([name]) => name === 'select' || name === 'reveal');
+  assert.deepEqual(
+    made.map(([name]) => name),
+    ['select', 'reveal'],
+  );
+  assert.equal(made[0][1].token, made[1][1]);
+  await page.waitForTimeout(400);
+  const recalls = await page.locator('.hurts tbody tr td:nth-child(2)').allTextContents();
+  assert.ok(
+    recalls.every(recall => /^\d+\.\d %$/.test(recall)),
+    recalls.join(),
+  );
+});
+
+/** Opens the export menu of a view and runs the item with that text, by keys alone. */
+async function exported(view, item) {
+  await focus(`[data-view="${view}"] vscode-button[aria-label^="Export"]`);
+  await press('Enter');
+  for (let at = 0; at < 12; at++) {
+    if ((await page.evaluate(() => document.activeElement.textContent)) === item) break;
+    await page.keyboard.press('ArrowDown');
+  }
+  await press('Enter');
+  await page.waitForTimeout(150);
+  const [, file] = (await calls()).findLast(([name]) => name === 'save');
+  return file;
+}
+
+await check('the export menu opens, walks round, closes and gives the focus back', async () => {
+  const button = page.locator('[data-view="overview"] vscode-button[aria-label="Export the heads"]');
+  await button.focus();
+  await press('Enter');
+  assert.equal(await button.getAttribute('aria-expanded'), 'true');
+  const focused = () => page.evaluate(() => document.activeElement.textContent);
+  assert.equal(await focused(), 'Drawing as PNG…');
+  await press('ArrowUp');
+  assert.equal(await focused(), 'Numbers as JSON…');
+  await press('Home', 'ArrowDown');
+  assert.equal(await focused(), 'Drawing as SVG…');
+  await press('Escape');
+  assert.equal(await button.getAttribute('aria-expanded'), 'false');
+  assert.ok(await button.evaluate(element => element === document.activeElement));
+  await press('ArrowDown');
+  assert.equal(await focused(), 'Drawing as PNG…');
+  await press('Tab');
+  assert.equal(await button.getAttribute('aria-expanded'), 'false');
+  assert.deepEqual(await calls(), []);
+});
+
+await check('what is exported equals what the host answered', async () => {
+  const csv = await exported('ribbon', 'Numbers as CSV…');
+  assert.equal(csv.kind, 'csv');
+  const [head, ...lines] = csv.content.trimEnd().split('\r\n');
+  assert.equal(head, 'token,entropy,span,sink,peak,error');
+  const { layer, head: number } = await page.evaluate(() => globalThis.selection());
+  const stats = await page.evaluate(at => globalThis.answers.stats(at), { layer, head: number });
+  assert.deepEqual(
+    lines.map(line => line.split(',').map(Number)),
+    lines.map((_, token) => [
+      token,
+      ...['entropy', 'span', 'sink', 'peak', 'error'].map(name => stats[name][token]),
+    ]),
+  );
+  const json = JSON.parse((await exported('overview', 'Numbers as JSON…')).content);
+  const overview = await page.evaluate(() => globalThis.answers.overview());
+  assert.deepEqual(json.tables.heads.span, overview.span);
+  assert.equal(json.about.model, 'lab-base');
+});
+
+await check('drawings are saved as pictures', async () => {
+  const png = await exported('row', 'Drawing as PNG…');
+  const bytes = Buffer.from(png.content, 'base64');
+  assert.deepEqual([...bytes.subarray(1, 4)], [...Buffer.from('PNG')]);
+  const plot = await page.locator('[data-view="row"] canvas').first().boundingBox();
+  assert.equal(bytes.readUInt32BE(16), 2 * (Math.round(plot.width) + 24));
+  const svg = await exported('heads', 'Drawing as SVG…');
+  assert.match(
+    svg.content,
+    /^<svg xmlns="http:\/\/www.w3.org\/2000\/svg" [^>]*role="img">\n<title>Heads of layer/,
+  );
+  assert.ok((svg.content.match(/>H\d</g) ?? []).length === 6);
+  assert.doesNotMatch(svg.content, /NaN|undefined/);
+});
+
+await check('the inspection as a whole, from the header', async () => {
+  await focus('[data-view="header"] vscode-button[aria-label="Export the inspection"]');
+  await press('Enter', 'Enter');
+  assert.deepEqual(await last(), ['run', 'exportReport']);
+});
+
 await page.close();
 
 page = await stage.open({ width: 480, theme: 'dark', n: 131072, scene: 'segmented' });
 await check('moving over the ribbon of 131,072 tokens keeps its frames', async () => {
-  const box = await page.locator('[role="slider"]').boundingBox();
+  const box = await page.locator('[data-view="ribbon"] [role="slider"]').boundingBox();
   await page.evaluate(() => {
     globalThis.frames = [];
     let before = performance.now();

@@ -183,7 +183,16 @@ function overview(): Overview {
 
 /** What the panel asked for, for the checks that drive this page. */
 const calls: (readonly [string, unknown])[] = [];
-Object.assign(window, { calls });
+const plain = (stats: Readonly<Record<StatName, Float32Array>>): Record<string, number[]> =>
+  Object.fromEntries(STAT_NAMES.map(name => [name, Array.from(stats[name])]));
+Object.assign(window, {
+  calls,
+  selection: () => state.selection,
+  answers: {
+    stats: ({ layer, head }: HeadRef) => plain(tokenStats(layer, head)),
+    overview: () => plain(overview().stats),
+  },
+});
 
 /** Tiles of the map that it asked for. */
 const maps: TileRef[] = [];

@@ -44,6 +44,16 @@ for (const theme of ['dark', 'light', 'contrast', 'contrastLight']) {
 }
 shots.push({ width: 280, theme: 'light', n: 200, scene: 'tables', only: 'map' });
 shots.push({ width: 620, theme: 'dark', n: 2000, scene: 'nearMap', only: 'map', shows: 'dense' });
+for (const theme of ['dark', 'light', 'contrast', 'contrastLight']) {
+  for (const width of [280, 620]) {
+    const n = width === 280 ? 200 : 20000;
+    shots.push({ width, theme, n, scene: 'segmented', only: 'dilution' });
+    shots.push({ width, theme, n: 200, scene: 'segmented', only: 'hurts' });
+  }
+  shots.push({ width: 280, theme, n: 200, scene: 'menu' });
+}
+shots.push({ width: 280, theme: 'dark', n: 200, scene: 'dense', only: 'hurts' });
+shots.push({ width: 280, theme: 'light', n: 200, scene: 'tables', only: 'dilution' });
 shots.push({ width: 480, theme: 'light', n: 131072, scene: 'zoomed' });
 shots.push({ width: 480, theme: 'dark', n: 200, scene: 'tables' });
 
@@ -65,6 +75,10 @@ for (const shot of shots) {
     await page.locator('[data-view="row"] .plot').focus();
     for (let press = 0; press < 20; press++) await page.keyboard.press('+');
     await page.waitForTimeout(300);
+  }
+  if (shot.scene === 'menu') {
+    await page.locator('[data-view="row"] vscode-button[aria-label^="Export"]').click();
+    await page.waitForTimeout(150);
   }
   if (shot.scene === 'tables' || shot.scene === 'stateTable') {
     for (const toggle of await page.locator('vscode-button[aria-label*="as a table"]:not([hidden])').all())
