@@ -73,7 +73,9 @@ describe('inspect --html', () => {
       longsight('inspect', file, '--device', 'cpu', '--html', join(folder, 'none', 'x.html')),
     );
     expect(code).toBe(1);
-    expect(stderr).toMatch(/x\.html could not be written: its folder does not exist\. Choose another place\./);
+    expect(stderr).toMatch(
+      /x\.html could not be written: its folder does not exist\. Choose another place\./,
+    );
   });
 });
 

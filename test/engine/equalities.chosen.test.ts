@@ -6,7 +6,7 @@ import { floats, type FloatTensor } from '../../src/engine/onnx/tensor';
 import { createExecutor } from '../../src/engine/runtime/executor';
 import { variantById } from '../../src/engine/variants';
 import { type Layer, paddedLength } from '../../src/engine/variants/primitives/mixer';
-import { pageExtremes, signedParts } from '../../src/engine/variants/quest';
+import { pageExtremes, signedParts } from '../../src/engine/variants/primitives/pageBounds';
 import { segmentsOf } from '../../src/engine/variants/primitives/segments';
 import { normal, random } from '../support/random';
 

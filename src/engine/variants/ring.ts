@@ -10,7 +10,7 @@ import { Problem } from '../../protocol/problem';
 import { floats, type FloatTensor } from '../onnx/tensor';
 import { keyIndex, ranges } from './primitives/keys';
 import { mergeParts, type Part, partShares, wholeKeys, wholeRow } from './primitives/mergedParts';
-import { scaleOf, takeRows, variant } from './primitives/mixer';
+import { headOf, scaleOf, takeRows, variant } from './primitives/mixer';
 import { causal, integer, scale } from './primitives/params';
 import { planNode } from './primitives/planNode';
 import { softmaxReference } from './primitives/selection';
@@ -53,7 +53,8 @@ export const ring = variant({
     /** Every shard's part of these rows, for all heads or for one. */
     async function partsOf(queries: readonly number[], called: readonly number[]): Promise<Part[]> {
       const one = called.length === 1 && heads > 1 ? called[0]! : undefined;
-      const part = (x: FloatTensor) => (one === undefined ? x : oneHead(x, one, heads));
+      const part = (x: FloatTensor) =>
+        one === undefined ? x : headOf(x, Math.floor((one * x.shape[0]!) / heads));
       const streams = one === undefined ? groups : 1;
       const rows = takeRows(part(q), queries).data;
       const until = causal ? queries.at(-1)! + 1 : tokens;
@@ -113,10 +114,3 @@ export const ring = variant({
 
   reference: (inputs, { causal }) => softmaxReference(inputs, (i, j) => !causal || j <= i),
 });
-
-/** The head of `x [S, P, D]` that serves one of `heads` query heads, over the same memory. */
-function oneHead(x: FloatTensor, head: number, heads: number): FloatTensor {
-  const [streams, stride, width] = x.shape as [number, number, number];
-  const from = Math.floor((head * streams) / heads) * stride * width;
-  return floats([1, stride, width], x.data.subarray(from, from + stride * width));
-}
