@@ -6,6 +6,7 @@ import { sentence } from '../src/protocol/problem';
 import { Announcer } from './announce';
 import { Context } from './context';
 import { h } from './dom';
+import { keepFolds } from './folding';
 import { HeadStats } from './headStats';
 import { connect } from './host';
 import { readChoices, Store, textsOf } from './state';
@@ -66,6 +67,7 @@ function start(app: HTMLElement): void {
     tip.element,
     announcer.element,
   );
+  keepFolds(store, app);
   host.state().then(accept, (error: unknown) => store.update({ failure: sentence(error) }));
   window.addEventListener('blur', () => tip.hide());
 }

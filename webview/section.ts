@@ -9,6 +9,8 @@ export interface Section {
   readonly element: HTMLElement;
   readonly tools: HTMLElement;
   readonly body: HTMLElement;
+  /** All that folds away below the heading. */
+  readonly content: HTMLElement;
   title(text: string): void;
   /** Shows a sentence in place of the body; undefined shows the body. */
   message(text: string | undefined, kind?: 'plain' | 'problem'): void;
@@ -16,22 +18,30 @@ export interface Section {
 
 export function section(view: string, title: string, help: string): Section {
   const id = freshId('heading');
-  const heading = h('h2', { id, title: help }, title);
+  const contentId = freshId('content');
+  const name = h('span', { id }, title);
+  const fold = h(
+    'button',
+    { type: 'button', class: 'fold', title: help, 'aria-expanded': 'true', 'aria-controls': contentId },
+    icon('next'),
+    name,
+  );
   const tools = h('div', { class: 'tools' });
   const sentence = h('p', { class: 'sentence', hidden: true });
   const body = h('div', { class: 'body' });
+  const content = h('div', { id: contentId }, sentence, body);
   const element = h(
     'section',
     { 'data-view': view, 'aria-labelledby': id, class: 'view' },
-    h('header', { class: 'bar' }, heading, tools),
-    sentence,
-    body,
+    h('header', { class: 'bar' }, h('h2', {}, fold), tools),
+    content,
   );
   return {
     element,
     tools,
     body,
-    title: text => setText(heading, text),
+    content,
+    title: text => setText(name, text),
     message: (text, kind = 'plain') => {
       show(sentence, text !== undefined);
       show(body, text === undefined);

@@ -6,6 +6,7 @@ import type { Answer } from './latest';
 import { Latest } from './latest';
 import type { Model } from './state';
 import { dataOf } from './state';
+import type { WhenSeen } from './whenSeen';
 
 /** Cells of the selected token's profile: enough to stay sharp while zooming in. */
 const FINE = 2048;
@@ -56,9 +57,13 @@ export function watchRow(context: Context, act: (answer: Answer<Row> | undefined
   });
 }
 
-/** Rows of all heads of the selected layer for the selected token. */
+/**
+ * Rows of all heads of the selected layer for the selected token, while `seen` is in view. Tells undefined
+ * when no token is selected.
+ */
 export function watchLayerRows(
   context: Context,
+  seen: WhenSeen,
   act: (answer: Answer<readonly Row[]> | undefined) => void,
 ): void {
   const latest = new Latest<readonly Row[]>(act);
@@ -71,12 +76,13 @@ export function watchLayerRows(
       const ref = rowRef(model);
       const heads = model.state?.inspection?.heads ?? 0;
       if (ref === undefined) {
+        seen.forget();
         latest.forget();
         act(undefined);
         return;
       }
       const refs = Array.from({ length: heads }, (_unused, head) => ({ ...ref, head }));
-      latest.ask(scopeOf(model), () => context.host.rows(refs, cells(model, COARSE)));
+      seen.ask(() => latest.ask(scopeOf(model), () => context.host.rows(refs, cells(model, COARSE))));
     },
   );
 }

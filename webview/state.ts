@@ -11,10 +11,25 @@ import { type MapView, wholeMap } from './draw/mapView';
 export const TABLES = ['overview', 'row', 'ribbon', 'map', 'segments', 'memory', 'dilution'] as const;
 export type TableName = (typeof TABLES)[number];
 
+/** The views that fold away; the header stays. */
+export const FOLDING = [
+  'overview',
+  'row',
+  'ribbon',
+  'map',
+  'segments',
+  'memory',
+  'hurts',
+  'heads',
+  'dilution',
+] as const;
+export type FoldingName = (typeof FOLDING)[number];
+
 /** Choices that survive a reload. */
 export interface Choices {
   readonly stat: StatName;
   readonly tables: readonly TableName[];
+  readonly folded: readonly FoldingName[];
   /** The part of the document in view; undefined for all of it. */
   readonly zoom: Range | undefined;
   /** Which inspection `zoom` belongs to. */
@@ -39,6 +54,7 @@ export interface Model {
 export const FIRST_CHOICES: Choices = {
   stat: 'span',
   tables: [],
+  folded: [],
   zoom: undefined,
   zoomOf: undefined,
   allKeys: false,
@@ -55,6 +71,8 @@ export function readChoices(saved: unknown): Choices {
   const stat = STAT_NAMES.find(name => name === fields['stat']) ?? FIRST_CHOICES.stat;
   const listed = fields['tables'];
   const tables = Array.isArray(listed) ? TABLES.filter(name => listed.includes(name)) : [];
+  const closed = fields['folded'];
+  const folded = Array.isArray(closed) ? FOLDING.filter(name => closed.includes(name)) : [];
   const zoom = readRange(fields['zoom']);
   const mapOf = typeof fields['mapOf'] === 'string' ? fields['mapOf'] : undefined;
   const mapShows = MAP_SHOWS.find(name => name === fields['mapShows']) ?? FIRST_CHOICES.mapShows;
@@ -62,6 +80,7 @@ export function readChoices(saved: unknown): Choices {
   return {
     stat,
     tables,
+    folded,
     zoom,
     zoomOf,
     allKeys: fields['allKeys'] === true,
@@ -160,6 +179,11 @@ export class Store {
     this.choose({
       tables: tables.includes(name) ? tables.filter(table => table !== name) : [...tables, name],
     });
+  }
+
+  toggleFold(name: FoldingName): void {
+    const { folded } = this.current.choices;
+    this.choose({ folded: folded.includes(name) ? folded.filter(view => view !== name) : [...folded, name] });
   }
 
   /** Calls `act` now and whenever what `select` reads has changed. */

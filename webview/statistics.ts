@@ -51,6 +51,14 @@ export const STATISTICS: Readonly<Record<StatName, Statistic>> = {
     exact: weight,
     short: value => (Number.isFinite(value) ? value.toFixed(2) : '–'),
   },
+  recall: {
+    title: 'Recall',
+    unit: '',
+    help: "Share of the dense row's attention mass, on the same q and k, that lies on keys the variant weighs.",
+    logarithmic: false,
+    exact: share,
+    short: value => (Number.isFinite(value) ? `${Math.round(value * 100)}%` : '–'),
+  },
   error: {
     title: 'Output error',
     unit: '',
@@ -61,9 +69,10 @@ export const STATISTICS: Readonly<Record<StatName, Statistic>> = {
   },
 };
 
-/** The statistics that a run has: the error needs dense attention beside the variant. */
+/** The statistics that a run has: recall and error need dense attention beside the variant. */
 export function statisticsOf(inspection: InspectionSummary | undefined): readonly StatName[] {
-  return STAT_NAMES.filter(name => name !== 'error' || inspection?.schedule.mode === 'shadow');
+  const isShadow = inspection?.schedule.mode === 'shadow';
+  return STAT_NAMES.filter(name => isShadow || (name !== 'error' && name !== 'recall'));
 }
 
 /** The chosen statistic, or the span where the run does not have it. */

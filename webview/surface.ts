@@ -41,7 +41,10 @@ export class Surface {
   /** For a file; a hidden drawing has the size it would have on a page of its own. */
   get drawing(): Drawing {
     const { width, height } = this.size;
-    const size = { width: width || UNSEEN_WIDTH, height: height || parseFloat(this.canvas.style.height) || 0 };
+    const size = {
+      width: width || UNSEEN_WIDTH,
+      height: height || parseFloat(this.canvas.style.height) || 0,
+    };
     return { size, draw: this.draw };
   }
 

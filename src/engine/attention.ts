@@ -1,7 +1,7 @@
 /** One layer's attention over a whole document: the variant's, and in a shadow run the layer's own beside it. */
 
 import { ROW_STAT_NAMES } from '../protocol/inspection';
-import { outputErrors } from './analysis/against';
+import { outputErrors, recallOf } from './analysis/against';
 import { describeRow } from './analysis/row';
 import type { LayerState } from './inspection';
 import type { Attended, Block, BlockStats, Mixer } from './variants/primitives/mixer';
@@ -46,47 +46,67 @@ export async function attendLayer(
     const driving: Attended = own === undefined || own === mixer ? attended : await own.attend(block);
     if (own !== undefined) {
       keep(state.stats.error, outputErrors(attended.y, driving.y, width), block, tokens);
+      keep(state.stats.recall, recalls(attended, driving), block, tokens);
     }
     await consume(block, driving.y);
     start = block.end;
   }
 }
 
+/** The share of the own rows' mass on the variant's keys, `[H, B]`; NaN where the blocks do not tell. */
+function recalls(attended: Attended, own: Attended): Float32Array {
+  const sums = attended.stats?.logSum;
+  const ownSums = own.stats?.logSum;
+  const rows = own.stats?.peak.length ?? 0;
+  if (attended === own) return new Float32Array(rows).fill(1);
+  if (sums === undefined || ownSums === undefined) return new Float32Array(rows).fill(NaN);
+  return sums.map((sum, row) => Math.min(1, Math.exp(sum - ownSums[row]!)));
+}
+
+/** What had to be taken from rows of some tokens. */
+export interface Sampled {
+  /** Tokens a head. */
+  readonly tokens: number;
+  readonly what: 'statistics' | 'recall';
+}
+
 /**
- * The statistics of evenly spaced tokens, for a mixer that forms no rows while it attends.
+ * The statistics of evenly spaced tokens, for a mixer that forms no rows while it attends, and their recall
+ * where blocks do not tell it.
  *
  * @param pause is awaited between rows, and may throw.
- * @returns how many tokens a head were sampled; 0 where the mixer's statistics are complete.
+ * @returns undefined where the statistics are complete.
  */
 export async function sampleStats(
   state: LayerState,
-  mixer: Mixer,
+  { mixer, own }: Omit<AttendOptions, 'from'>,
   pause: () => Promise<void>,
-): Promise<number> {
-  const { tokens, q } = state.layer;
-  const { entropy } = state.stats;
-  if (!Number.isNaN(entropy[entropy.length - 1])) return 0;
+): Promise<Sampled | undefined> {
+  const { layer, attention, stats } = state;
+  const { tokens, index } = layer;
+  const lacksStats = Number.isNaN(stats.entropy.at(-1)!);
+  const lacksRecall = own !== undefined && Number.isNaN(stats.recall.at(-1)!);
+  if (!lacksStats && !lacksRecall) return undefined;
   const wanted = Math.min(MOST_SAMPLES, Math.max(FEWEST_SAMPLES, Math.floor(SAMPLED_KEYS / tokens)));
   const count = Math.min(tokens, wanted);
-  for (let head = 0; head < q.shape[0]!; head++) {
+  const { distribution } = attention.variant;
+  for (let head = 0; head < layer.q.shape[0]!; head++) {
     for (let at = 0; at < count; at++) {
       const token = Math.floor(((at + 1) * tokens) / count) - 1;
-      const { layer, attention } = state;
-      const { distribution } = attention.variant;
-      const row = describeRow(await mixer.row(head, token), {
-        layer: layer.index,
-        head,
-        token,
-        tokens,
-        top: 0,
-        profile: 0,
-        distribution,
-      });
-      for (const name of ROW_STAT_NAMES) state.stats[name][head * tokens + token] = row[name];
+      const row = await mixer.row(head, token);
+      if (lacksStats) {
+        const options = { layer: index, head, token, tokens, top: 0, profile: 0, distribution };
+        const described = describeRow(row, options);
+        for (const name of ROW_STAT_NAMES) stats[name][head * tokens + token] = described[name];
+      }
+      if (lacksRecall) {
+        const dense = await own.row(head, token);
+        stats.recall[head * tokens + token] = recallOf(row, dense, mixer.memory ?? 0);
+      }
       await pause();
     }
   }
-  return count;
+  return { tokens: count, what: lacksStats ? 'statistics' : 'recall' };
 }
 
 function keepStats({ stats, layer }: LayerState, block: Block, found: BlockStats | undefined): void {

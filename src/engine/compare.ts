@@ -23,8 +23,12 @@ const SAMPLED = 48;
 interface Tally {
   readonly choice: VariantChoice;
   readonly attention: LayerAttention | undefined;
+  /** Whether it weighs no key that the own attention does not, in any layer. */
+  readonly isWithinOwn: boolean;
   problem: string | undefined;
+  /** `[L * H]` means over `recallTokens`. */
   readonly recall: Float64Array;
+  /** Sums over tokens, and over layers and heads. */
   readonly error: Float64Array;
   readonly tokenError: Float64Array;
   recallTokens: number;
@@ -43,15 +47,15 @@ export async function compareOn(
 ): Promise<Comparison> {
   checkBaseline(inspection);
   const { tokens, heads } = inspection;
-  const { layers } = inspection.subject.model;
-  const tallies = candidates.map(choice =>
-    tallyOf(choice, inspection.subject.own[0]!, layers * heads, tokens),
-  );
+  const { own: owns, model } = inspection.subject;
+  const { layers } = model;
+  const tallies = candidates.map(choice => tallyOf(choice, owns, layers * heads, tokens));
   let ownSeconds = 0;
   for (const [index, state] of inspection.layers.entries()) {
     const own = await ownMixer(state, state.mixer!);
     const opened = await openAll(tallies, state);
     const mixers = [own, ...opened.values()];
+    const told = new Map<Tally, number>();
     for (let start = 0; start < tokens;) {
       const end = Math.min(tokens, start + blockLength(mixers, start, tokens, heads));
       const block = { start, end };
@@ -62,14 +66,18 @@ export async function compareOn(
         began = performance.now();
         const attended = await mixer.attend(block);
         tally.seconds += (performance.now() - began) / 1000;
-        addBlock(tally, state, block, attended, baseline);
+        addErrors(tally, state, block, attended, baseline);
+        told.set(tally, (told.get(tally) ?? 0) + addRecall(tally, state, block, attended, baseline));
       }
       start = end;
       hooks.progress((index + start / tokens) / layers, `Comparing layer ${index + 1} of ${layers}`);
       await setImmediate();
       if (hooks.cancelled()) throw new Cancelled();
     }
-    for (const [tally, mixer] of opened) await addSampledRecall(tally, state, mixer, own, hooks);
+    for (const [tally, mixer] of opened) {
+      if (told.get(tally) === tokens) continue;
+      tally.recallTokens = await sampleRecall(tally, state, { mixer, own }, hooks);
+    }
   }
   const { losses } = inspection;
   const known = losses.filter(loss => !Number.isNaN(loss));
@@ -91,20 +99,32 @@ function checkBaseline({ subject, layers }: Inspection): void {
   );
 }
 
-function tallyOf(choice: VariantChoice, own: LayerAttention, heads: number, tokens: number): Tally {
+function tallyOf(
+  choice: VariantChoice,
+  owns: readonly LayerAttention[],
+  heads: number,
+  tokens: number,
+): Tally {
+  const facingOwn = facing(choice, owns[0]!);
   const empty = {
     choice,
+    isWithinOwn: owns.every(own => isWithin(facingOwn, own)),
     recall: new Float64Array(heads),
     error: new Float64Array(heads),
     tokenError: new Float64Array(tokens),
-    recallTokens: 0,
+    recallTokens: tokens,
     seconds: 0,
   };
   try {
-    return { ...empty, attention: attention(facing(choice, own)), problem: undefined };
+    return { ...empty, attention: attention(facingOwn), problem: undefined };
   } catch (error) {
     return { ...empty, attention: undefined, problem: sentence(error) };
   }
+}
+
+/** Dense attention admits all that a candidate can, unless the candidate alone looks ahead. */
+function isWithin(choice: VariantChoice, { choice: own }: LayerAttention): boolean {
+  return own.id === 'dense' && (choice.params['causal'] !== false || own.params['causal'] === false);
 }
 
 /** The candidates' mixers on one layer; one that cannot open is told and left out from here on. */
@@ -124,7 +144,7 @@ async function openAll(tallies: readonly Tally[], state: LayerState): Promise<Ma
   return mixers;
 }
 
-function addBlock(
+function addErrors(
   tally: Tally,
   { layer }: LayerState,
   block: Block,
@@ -134,44 +154,63 @@ function addBlock(
   const heads = layer.q.shape[0]!;
   const length = block.end - block.start;
   const errors = outputErrors(attended.y, own.y, layer.v.shape[2]!);
-  const sums = attended.stats?.logSum;
-  const ownSums = own.stats?.logSum;
   for (let head = 0; head < heads; head++) {
-    const at = layer.index * heads + head;
     for (let b = 0; b < length; b++) {
-      const row = head * length + b;
-      tally.error[at]! += errors[row]!;
-      tally.tokenError[block.start + b]! += errors[row]!;
-      if (sums !== undefined && ownSums !== undefined) {
-        tally.recall[at]! += Math.min(1, Math.exp(sums[row]! - ownSums[row]!));
-      }
+      const error = errors[head * length + b]!;
+      tally.error[layer.index * heads + head]! += error;
+      tally.tokenError[block.start + b]! += error;
     }
   }
-  if (sums !== undefined && ownSums !== undefined && layer.index === 0) tally.recallTokens += length;
 }
 
-/** Recall from rows, for a candidate whose blocks do not tell it. */
-async function addSampledRecall(
+/** Recall from the sums of a block's softmaxes. @returns how many tokens of the block tell it. */
+function addRecall(
   tally: Tally,
   { layer }: LayerState,
-  mixer: Mixer,
-  own: Mixer,
+  block: Block,
+  { stats }: Attended,
+  { stats: ownStats }: Attended,
+): number {
+  const sums = stats?.logSum;
+  const ownSums = ownStats?.logSum;
+  if (sums === undefined || ownSums === undefined || !tally.isWithinOwn) return 0;
+  const heads = layer.q.shape[0]!;
+  const length = block.end - block.start;
+  for (let head = 0; head < heads; head++) {
+    for (let row = head * length; row < (head + 1) * length; row++) {
+      const share = Math.min(1, Math.exp(sums[row]! - ownSums[row]!));
+      tally.recall[layer.index * heads + head]! += share / layer.tokens;
+    }
+  }
+  return length;
+}
+
+/**
+ * Recall from rows, for a candidate whose blocks do not tell it.
+ *
+ * @returns of how many tokens a head.
+ */
+async function sampleRecall(
+  tally: Tally,
+  { layer }: LayerState,
+  { mixer, own }: { readonly mixer: Mixer; readonly own: Mixer },
   hooks: Hooks,
-): Promise<void> {
+): Promise<number> {
   const { tokens, index } = layer;
-  if (tally.recallTokens === tokens) return;
   const heads = layer.q.shape[0]!;
   const count = Math.min(SAMPLED, tokens);
   for (let head = 0; head < heads; head++) {
+    let sum = 0;
     for (let at = 0; at < count; at++) {
       const token = Math.floor(((at + 1) * tokens) / count) - 1;
       const row = await mixer.row(head, token);
-      tally.recall[index * heads + head]! += recallOf(row, await own.row(head, token), mixer.memory ?? 0);
+      sum += recallOf(row, await own.row(head, token), mixer.memory ?? 0);
       await setImmediate();
       if (hooks.cancelled()) throw new Cancelled();
     }
+    tally.recall[index * heads + head] = sum / count;
   }
-  tally.recallTokens = count;
+  return count;
 }
 
 function resultOf(tally: Tally, tokens: number, heads: number): CandidateResult {
@@ -180,7 +219,7 @@ function resultOf(tally: Tally, tokens: number, heads: number): CandidateResult 
   return {
     variant,
     problem,
-    recall: means(tally.recall, recallTokens),
+    recall: Float32Array.from(tally.recall),
     error: means(tally.error, tokens),
     tokenError: means(tally.tokenError, heads),
     recallTokens,

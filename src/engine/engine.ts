@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { EngineApi, EngineEvents, EngineInfo, InspectRequest } from '../protocol/engine';
 import type { CandidateResult, Comparison, CompareRequest } from '../protocol/comparison';
 import { type DeviceChoice, EVERYWHERE } from '../protocol/inspection';
-import { Problem } from '../protocol/problem';
+import { Cancelled, Problem } from '../protocol/problem';
 import { writeReport } from './htmlReport';
 import { hurtsOf } from './hurts';
 import { isDump, openDump } from './dump';
@@ -28,10 +28,17 @@ const PROGRESS_EVERY_MS = 50;
 /** Layers of an inspection that stay in memory; more go to a file. */
 const DEFAULT_SPILL: SpillOptions = { directory: join(tmpdir(), 'longsight'), budget: 2 ** 30 };
 
+/** What runs under an id. */
+interface Job {
+  /** As soon as there is one to ask. */
+  inspection: Inspection | undefined;
+  cancelled: boolean;
+}
+
 export function createEngine(events: EngineEvents, spill: Partial<SpillOptions> = {}): EngineApi {
   const finished = new Map<string, Inspection>();
   const requests = new Map<string, InspectRequest>();
-  const running = new Map<string, { inspection: Inspection | undefined; cancelled: boolean }>();
+  const running = new Map<string, Job>();
   const devices = new Map<DeviceChoice, Promise<OpenDevice>>();
   let weightsOf: string | undefined;
 
@@ -66,13 +73,29 @@ export function createEngine(events: EngineEvents, spill: Partial<SpillOptions> 
     };
   }
 
+  /** A job of its own for the id; one that runs under it already is told to stop. */
+  function begin(id: string): Job {
+    const earlier = running.get(id);
+    if (earlier !== undefined) earlier.cancelled = true;
+    const job: Job = { inspection: undefined, cancelled: false };
+    running.set(id, job);
+    return job;
+  }
+
+  /** @throws Problem for an inspection that is still under way: some of its layers would be missing. */
+  function complete(id: string): Inspection {
+    const found = inspection(id);
+    if (found === finished.get(id)) return found;
+    throw new Problem('This document is still being inspected. Compare when it is done.');
+  }
+
   async function compare(request: CompareRequest): Promise<Comparison> {
     const { id, of, candidates, live } = request;
-    const job = { inspection: undefined, cancelled: false };
-    running.set(id, job);
+    const baseline = complete(of);
+    const inspected = requests.get(of)!;
+    const job = begin(id);
     const hooks = hooksOf(id, job);
     try {
-      const baseline = inspection(of);
       // The part that every candidate shares, then a run each.
       const parts = live ? candidates.length + 1 : 1;
       const part = (index: number): Hooks => ({
@@ -83,7 +106,7 @@ export function createEngine(events: EngineEvents, spill: Partial<SpillOptions> 
       if (!live) return comparison;
       const results: CandidateResult[] = [];
       for (const [index, result] of comparison.candidates.entries()) {
-        results.push(await runLive(result, requests.get(of)!, baseline, part(index + 1)));
+        results.push(await runLive(result, inspected, baseline, part(index + 1)));
       }
       return { ...comparison, candidates: results };
     } catch (error) {
@@ -121,13 +144,7 @@ export function createEngine(events: EngineEvents, spill: Partial<SpillOptions> 
 
   async function inspect(request: InspectRequest) {
     const { id } = request;
-    const earlier = running.get(id);
-    if (earlier !== undefined) earlier.cancelled = true;
-    const job: { inspection: Inspection | undefined; cancelled: boolean } = {
-      inspection: undefined,
-      cancelled: false,
-    };
-    running.set(id, job);
+    const job = begin(id);
     const store = new TensorStore({ ...DEFAULT_SPILL, ...spill });
     let done = false;
     try {
@@ -142,6 +159,8 @@ export function createEngine(events: EngineEvents, spill: Partial<SpillOptions> 
       events.started(next.summary());
       const earlier = request.basis === undefined ? undefined : finished.get(request.basis);
       await run(prepared, open, hooksOf(id, job), earlier);
+      // Closed in its last moment: nobody would close it again.
+      if (job.cancelled) throw new Cancelled();
       await finished.get(id)?.subject.store.close();
       finished.set(id, next);
       requests.set(id, request);

@@ -48,6 +48,11 @@ const STATS: Readonly<
   },
   sink: { title: 'Sink mass', show: percent, help: 'share of the mass on the first tokens of the document' },
   peak: { title: 'Strongest weight', show: fixed(3), help: 'the largest weight of the row' },
+  recall: {
+    title: 'Recall',
+    show: percent,
+    help: "share of dense attention's mass, on the same q and k, on keys that the variant weighs",
+  },
   error: {
     title: 'Output error',
     show: percent,
@@ -158,7 +163,7 @@ function keyTable(content: ReportContent, keys: readonly RowKey[]): Markup {
 
 export function headSection({ row, stats, summary }: ReportContent): Markup {
   const known = stats.span.reduce((sum, value) => sum + (Number.isFinite(value) ? 1 : 0), 0);
-  const shown = (['span', 'entropy', 'error'] as const).filter(name =>
+  const shown = (['span', 'entropy', 'recall', 'error'] as const).filter(name =>
     stats[name].some(value => Number.isFinite(value)),
   );
   return section(

@@ -5,7 +5,8 @@
  */
 
 import type { InspectRequest } from '../protocol/engine';
-import { attendLayer, sampleStats } from './attention';
+import { STAT_NAMES } from '../protocol/inspection';
+import { attendLayer, type Sampled, sampleStats } from './attention';
 import { type Dump, isDump, openDump } from './dump';
 import { forwardPass } from './forward';
 import { Inspection, type LayerState, ownMixer } from './inspection';
@@ -116,8 +117,8 @@ export async function run(
       await pass.feed(index, block, y);
       await workload.attended(block, index, mixers);
     });
-    const sampled = await sampleStats(state, mixer, () => workload.pause());
-    if (sampled > 0 && sampled < tokens) inspection.note([sampledNote(state, sampled)]);
+    const sampled = await sampleStats(state, { mixer, own }, () => workload.pause());
+    if (sampled !== undefined && sampled.tokens < tokens) inspection.note([sampledNote(state, sampled)]);
     await subject.store.settle();
   }
   await pass.finish();
@@ -152,10 +153,14 @@ function layerState({ subject }: Inspection, layer: Layer): LayerState {
     own: subject.own[layer.index]!,
     mixer: undefined,
     ownMixer: undefined,
-    stats: { entropy: unknown(), span: unknown(), sink: unknown(), peak: unknown(), error: unknown() },
+    stats: Object.fromEntries(STAT_NAMES.map(name => [name, unknown()])) as unknown as LayerState['stats'],
   };
 }
 
-function sampledNote({ attention }: LayerState, count: number): string {
-  return `${attention.variant.info.title} forms no rows while it runs: its statistics are those of ${count} evenly spaced tokens a head. Rows asked for are exact.`;
+function sampledNote({ attention }: LayerState, { tokens, what }: Sampled): string {
+  const { title } = attention.variant.info;
+  const some = `${tokens} evenly spaced tokens a head. Rows asked for are exact.`;
+  return what === 'statistics'
+    ? `${title} forms no rows while it runs: its statistics are those of ${some}`
+    : `The recall of ${title} is that of ${some}`;
 }

@@ -69,10 +69,11 @@ export function chosenVariant(choice: VariantChoice, own: readonly LayerAttentio
   return choice.id === NATIVE.id && uniform ? first.choice : choice;
 }
 
-export function sameAttention({ choice }: LayerAttention, other: LayerAttention): boolean {
-  const flat = ({ id, params }: VariantChoice) =>
-    JSON.stringify([id, Object.entries(params).sort(([a], [b]) => (a < b ? -1 : 1))]);
-  return flat(choice) === flat(other.choice);
+export function sameAttention(one: LayerAttention, other: LayerAttention): boolean {
+  // What is not given stands at its default, and in the order in which the variant declares it.
+  const flat = ({ variant: { info }, choice }: LayerAttention) =>
+    JSON.stringify([info.id, resolveParams(info.id, info.params, choice.params)]);
+  return flat(one) === flat(other);
 }
 
 /**

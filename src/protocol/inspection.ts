@@ -34,15 +34,17 @@ export interface TokenTable {
 export const ROW_STAT_NAMES = ['entropy', 'span', 'sink', 'peak'] as const;
 
 /** Statistics that exist for every token; also the order of `StatName`. */
-export const STAT_NAMES = [...ROW_STAT_NAMES, 'error'] as const;
+export const STAT_NAMES = [...ROW_STAT_NAMES, 'recall', 'error'] as const;
 
 /**
  * - `entropy` nats; of the row's distribution, or of its `|M|` shares where the row is signed.
  * - `span` tokens: the smallest window back from the token (itself included) with 90 % of its mass.
  * - `sink` mass on the first `SINK_TOKENS` tokens.
  * - `peak` the strongest weight.
+ * - `recall` share of the dense row's mass, on the same q and k, on keys that the row weighs.
  * - `error` of the head's output against dense attention on the same q, k, v: `|y - y_dense| / |y_dense|`.
- *   NaN in a live run, where dense attention does not run beside the variant.
+ *
+ * The last two are NaN in a live run, where dense attention does not run beside the variant.
  */
 export type StatName = (typeof STAT_NAMES)[number];
 

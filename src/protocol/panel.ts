@@ -54,6 +54,7 @@ export interface TokenText {
 export type PanelCommand =
   | 'inspectDocument'
   | 'inspectSelection'
+  | 'inspectAgain'
   | 'chooseModel'
   | 'chooseVariant'
   | 'chooseSchedule'

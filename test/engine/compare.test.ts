@@ -10,6 +10,7 @@ import { readSchedule } from '../../src/engine/scheduleFile';
 import { headBudgets, scheduleOf } from '../../src/engine/sweep';
 import type { Comparison } from '../../src/protocol/comparison';
 import { EVERYWHERE, type VariantChoice } from '../../src/protocol/inspection';
+import { SMALL_LLAMA, writeRandomLlama } from '../support/checkpoints';
 import { inFolder, LAB_BASE } from '../support/folders';
 import { llamaForward, type LlamaRun } from '../support/llamaReference';
 
@@ -118,6 +119,48 @@ describe('a comparison', () => {
   it('tells of a candidate that cannot run and goes on with the others', () => {
     expect(comparison.candidates[4]!.problem).toMatch(/'window' of 'local' takes a whole number from 1/);
     expect(comparison.candidates[4]!.live).toBeUndefined();
+  });
+
+  it.each([
+    { own: 'dense', candidate: { window: 4, causal: false }, keeps: (i: number, j: number) => i - j < 4 },
+    {
+      own: 'a window',
+      candidate: { window: 4, sinks: 2 },
+      keeps: (i: number, j: number) => i - j < 4 || j < 2,
+    },
+  ])('counts only what the own attention weighs: $own, $candidate', async ({ own, candidate, keeps }) => {
+    await inFolder(async folder => {
+      const windowed = {
+        ...SMALL_LLAMA,
+        model_type: 'mistral',
+        architectures: ['MistralForCausalLM'],
+        sliding_window: 8,
+      };
+      await writeRandomLlama(folder, own === 'dense' ? SMALL_LLAMA : windowed);
+      const ids = Array.from({ length: 40 }, (_, at) => (at * at) % 263);
+      const request = { text: '', model: folder, ids, device: 'cpu', maxTokens: 100 } as const;
+      await engine.inspect({
+        ...request,
+        id: 'own',
+        variant: { id: 'native', params: {} },
+        schedule: EVERYWHERE,
+      });
+      const candidates = [{ id: 'local', params: candidate }];
+      const { candidates: found } = await engine.compare({ id: 'c', of: 'own', candidates, live: false });
+      const { recall } = found[0]!;
+      for (const [layer, head] of [
+        [0, 0],
+        [1, 3],
+        [2, 2],
+      ] as const) {
+        let sum = 0;
+        for (let token = 0; token < ids.length; token++) {
+          const [row] = await engine.rows([{ id: 'own', layer, head, token, top: 40, profile: 0 }]);
+          for (const { index, weight } of row!.keys) if (keeps(token, index)) sum += weight;
+        }
+        expect(recall[layer * 4 + head]).toBeCloseTo(sum / ids.length, 4);
+      }
+    });
   });
 
   it('needs a baseline that ran with its own attention', async () => {

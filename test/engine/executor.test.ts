@@ -50,3 +50,37 @@ it.each([
     });
   },
 );
+
+it('finishes what runs when it is told to release everything', async () => {
+  const executor = createExecutor('cpu');
+  const program = {
+    key: 'double',
+    build() {
+      const g = new GraphBuilder('double');
+      const x = g.input('x', 'float32', ['B']);
+      g.output('y', g.arithmetic('Add', x, x));
+      return g.build();
+    },
+  };
+  const double = async (x: number) =>
+    (await executor.run(program, { x: floats([1], Float32Array.of(x)) }))['y']!;
+  expect([...((await double(1)).data as Float32Array)]).toEqual([2]);
+  const [y] = await Promise.all([double(4), executor.release(), executor.release()]);
+  expect([...(y.data as Float32Array)]).toEqual([8]);
+  expect([...((await double(8)).data as Float32Array)]).toEqual([16]);
+  await executor.release();
+});
+
+it('does not fail one program for another that cannot be loaded', async () => {
+  const executor = createExecutor('cpu', { sessions: 1 });
+  const broken = {
+    key: 'broken',
+    build(): never {
+      throw new Error('no such graph');
+    },
+  };
+  const [failed] = await Promise.allSettled([executor.run(broken, {}), executor.release()]);
+  expect(failed).toMatchObject({ status: 'rejected', reason: new Error('no such graph') });
+  const both = await Promise.allSettled([executor.run(broken, {}), executor.release()]);
+  expect(both.map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
+});

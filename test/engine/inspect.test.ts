@@ -149,7 +149,9 @@ it('lays a variant beside the dense model in shadow: same loss, and its rows on 
   expect(row!.against!.recall).toBeCloseTo(recall, 4);
   const missed = full.map((weight, j) => (token - j < window ? 0 : weight));
   expect(row!.against!.missed[0]!.index).toBe(missed.indexOf(Math.max(...missed)));
-  const { error } = await engine.stats('document', { layer, head });
+  const { error, recall: recalls } = await engine.stats('document', { layer, head });
+  expect(recalls[token]).toBeCloseTo(recall, 4);
+  expect(recalls[3]).toBe(1);
   expect(error[token]).toBeCloseTo(row!.against!.error, 4);
   expect(error[0]).toBe(0);
   const [own] = await engine.rows([

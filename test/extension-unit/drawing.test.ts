@@ -43,6 +43,7 @@ describe('the first head', () => {
       peak: Float32Array.from(peak),
       sink: Float32Array.from(sink),
       span: Float32Array.from(span),
+      recall: new Float32Array(peak.length).fill(NaN),
       error: new Float32Array(peak.length).fill(NaN),
     };
     return firstHead({ layers: 1, heads: peak.length, stats });
@@ -57,7 +58,7 @@ describe('the first head', () => {
 
   it('lies deep, other things being equal', () => {
     const same = new Float32Array(6).fill(0.5);
-    const stats = { entropy: same, peak: same, sink: same, span: same, error: same };
+    const stats = { entropy: same, peak: same, sink: same, span: same, recall: same, error: same };
     expect(firstHead({ layers: 3, heads: 2, stats })).toEqual({ layer: 2, head: 0 });
   });
 
@@ -67,7 +68,7 @@ describe('the first head', () => {
       firstHead({
         layers: 2,
         heads: 2,
-        stats: { entropy: none, peak: none, sink: none, span: none, error: none },
+        stats: { entropy: none, peak: none, sink: none, span: none, recall: none, error: none },
       }),
     ).toEqual({
       layer: 0,

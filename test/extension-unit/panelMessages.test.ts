@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { compact } from '../../src/extension/compact';
 import { panelPage } from '../../src/extension/panelPage';
+import { EVERYWHERE } from '../../src/protocol/inspection';
 import { FILE_LIMIT } from '../../src/protocol/panel';
 import { readMessage } from '../../src/extension/panelMessages';
 
@@ -46,6 +47,8 @@ describe('messages from the panel', () => {
     ['hurts', { layer: 0, head: 5 }],
     ['save', { name: 'heads', kind: 'csv', content: 'a,b\r\n' }],
     ['run', 'exportReport'],
+    ['run', 'inspectAgain'],
+    ['rows', Array.from({ length: 128 }, (_, head) => ({ layer: 0, head, token: 3 })), 256],
   ])('%s is a call', (method, ...args) => {
     expect(call(method, ...args)).toEqual({ ok: true, request: { t: 'q', i: '7', m: method, a: args } });
   });
@@ -71,6 +74,13 @@ describe('messages from the panel', () => {
     ['reveal', '3'],
     ['rows', [{ layer: 0, head: 0, token: 3 }], 1e6],
     ['rows', 'all', 10],
+    ['rows', Array.from({ length: 1000 }, () => ({ layer: 0, head: 0, token: 3 })), 16_384],
+    ['setVariant', { id: 'local', params: { mode: 'x'.repeat(101) } }, EVERYWHERE],
+    [
+      'setVariant',
+      { id: 'local', params: Object.fromEntries(Array.from({ length: 101 }, (_, at) => [`p${at}`, at])) },
+      EVERYWHERE,
+    ],
     ['memory'],
     ['memory', { layer: 0, head: 0 }],
     ['memory', { layer: 0, head: 0, token: -1 }],

@@ -61,6 +61,11 @@ describe('settings', () => {
     expect(settings.variant).toEqual({ id: 'local', params: { window: 8 } });
   });
 
+  it('let a variant of a single layer win over one of a range, whatever order they are kept in', () => {
+    const { settings } = readSettings({ layerVariants: { '0-3': 'local', '2': 'topk' } });
+    expect(settings.schedule.others.map(({ layers }) => layers)).toEqual(['0-3', '2']);
+  });
+
   it.each([
     [{ topKeys: 'many' }, 'longsight.topKeys', 'from 1 to 512', '"many"'],
     [{ topKeys: 513 }, 'longsight.topKeys', 'from 1 to 512', '513'],
@@ -68,6 +73,8 @@ describe('settings', () => {
     [{ device: 'tpu' }, 'longsight.device', 'webgpu', '"tpu"'],
     [{ variantParameters: [1] }, 'longsight.variantParameters', 'object', '[1]'],
     [{ mode: 'both' }, 'longsight.mode', 'live, shadow', '"both"'],
+    [{ layers: 'top' }, 'longsight.layers', 'ranges of layers', '"top"'],
+    [{ layerVariants: { top: 'local' } }, 'longsight.layerVariants', 'object of layers', '{"top":"local"}'],
     [{ layerVariants: { '0': 7 } }, 'longsight.layerVariants', 'object of layers', '{"0":7}'],
     [{ decorations: { enabled: 'no' } }, 'longsight.decorations.enabled', 'true or false', '"no"'],
     [{ varint: 'dense' }, 'longsight.varint', 'There is no setting', 'variant'],

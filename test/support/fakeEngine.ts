@@ -262,6 +262,7 @@ function stats(length: number): TokenStats {
     span: ramp,
     sink: new Float32Array(length),
     peak: ramp,
+    recall: new Float32Array(length).fill(NaN),
     error: new Float32Array(length).fill(NaN),
   };
 }

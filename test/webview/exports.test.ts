@@ -41,7 +41,14 @@ function column(rows: string[][], name: string): number[] {
 const stats: TokenStats = (() => {
   const series = (seed: number) =>
     Float32Array.from({ length: 300 }, (_, at) => (at % 50 === 7 ? Number.NaN : noise(at, seed) / 3));
-  return { entropy: series(1), span: series(2), sink: series(3), peak: series(4), error: series(5) };
+  return {
+    entropy: series(1),
+    span: series(2),
+    sink: series(3),
+    peak: series(4),
+    recall: series(6),
+    error: series(5),
+  };
 })();
 
 const words = new Map([
@@ -56,7 +63,7 @@ describe('CSV', () => {
   test('gives back every number with all its digits', () => {
     const rows = parseCsv(csvOf(statsTable(stats)));
     expect(rows).toHaveLength(301);
-    for (const name of ['entropy', 'span', 'sink', 'peak', 'error'] as const) {
+    for (const name of ['entropy', 'span', 'sink', 'peak', 'recall', 'error'] as const) {
       expect(Float32Array.from(column(rows, name))).toEqual(stats[name]);
     }
     expect(column(rows, 'token')).toEqual(Array.from({ length: 300 }, (_, at) => at));
@@ -75,9 +82,10 @@ describe('CSV', () => {
     );
   });
 
-  test('leaves out the error of a run that has none', () => {
-    const live = { ...stats, error: new Float32Array(300).fill(Number.NaN) };
-    expect(Object.keys(statsTable(live).columns)).not.toContain('error');
+  test('leaves out recall and error of a run that has none', () => {
+    const none = new Float32Array(300).fill(Number.NaN);
+    const names = Object.keys(statsTable({ ...stats, recall: none, error: none }).columns);
+    expect(names).toEqual(['token', 'entropy', 'span', 'sink', 'peak']);
   });
 });
 
@@ -96,9 +104,7 @@ describe('JSON', () => {
       row.histogram.mass,
     );
     expect(read.tables['mass by distance']!['from']).toEqual(Array.from(row.histogram.edges.slice(0, -1)));
-    expect(Float32Array.from(read.tables['pooled row']!['mass'] as number[])).toEqual(
-      row.profile,
-    );
+    expect(Float32Array.from(read.tables['pooled row']!['mass'] as number[])).toEqual(row.profile);
     expect(read.tables['figures']).toMatchObject({
       entropy: [row.entropy],
       span: [row.span],
@@ -117,7 +123,7 @@ describe('JSON', () => {
 
 test('the tables of the heads name layer and head', () => {
   const values = Float32Array.from({ length: 6 }, (_, at) => at / 7);
-  const means = { entropy: values, span: values, sink: values, peak: values, error: values };
+  const means = { entropy: values, span: values, sink: values, peak: values, recall: values, error: values };
   const { columns } = overviewTable({ layers: 2, heads: 3, stats: means });
   expect(columns['layer']).toEqual([0, 0, 0, 1, 1, 1]);
   expect(columns['head']).toEqual([0, 1, 2, 0, 1, 2]);

@@ -51,6 +51,7 @@ describe('saved choices', () => {
     const choices = {
       stat: 'sink',
       tables: ['row', 'segments'],
+      folded: ['map', 'dilution'],
       zoom: { start: 3, end: 40 },
       zoomOf: 'one',
       allKeys: true,
@@ -69,7 +70,7 @@ describe('saved choices', () => {
     'x',
     [],
     {},
-    { stat: 'loss', tables: 'row', zoom: 4, zoomOf: 4, allKeys: 1 },
+    { stat: 'loss', tables: 'row', folded: 'map', zoom: 4, zoomOf: 4, allKeys: 1 },
   ])('of another shape (%o) are the first ones', saved => {
     expect(readChoices(saved)).toEqual(FIRST_CHOICES);
   });
@@ -121,6 +122,14 @@ describe('store', () => {
     store.update({ state: { ...state, staleFrom: 2 } });
     store.update({ state: { ...state, selection: { ...state.selection, token: 4 } } });
     expect(seen).toEqual([undefined, 3, 4]);
+  });
+
+  test('a view folds and unfolds, the others stay', () => {
+    const store = new Store({ ...FIRST_CHOICES, folded: ['map'] });
+    store.toggleFold('row');
+    expect(store.model.choices.folded).toEqual(['map', 'row']);
+    store.toggleFold('map');
+    expect(store.model.choices.folded).toEqual(['row']);
   });
 
   test('a zoom counts only for the inspection it was made in', () => {

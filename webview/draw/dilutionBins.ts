@@ -25,7 +25,10 @@ export interface DilutionBin {
 }
 
 /** Bins of equal width on a logarithmic axis; those without any known token are left out. */
-export function dilutionBins(stats: Omit<TokenStats, 'span' | 'error'>, octave = 4): readonly DilutionBin[] {
+export function dilutionBins(
+  stats: Pick<TokenStats, 'entropy' | 'peak' | 'sink'>,
+  octave = 4,
+): readonly DilutionBin[] {
   const total = stats.entropy.length;
   const bins: DilutionBin[] = [];
   for (let from = 1, step = 1; from <= total; step++) {

@@ -30,10 +30,13 @@ export function statsTable(stats: TokenStats): Table {
   return { name: 'tokens', columns: { token, ...known(stats) } };
 }
 
+/** What only a shadow run has. */
+const BESIDE: readonly StatName[] = ['recall', 'error'];
+
 /** The statistics that the run has. */
 function known(stats: Readonly<Record<StatName, Float32Array>>): Columns {
   return Object.fromEntries(
-    STAT_NAMES.filter(name => name !== 'error' || stats.error.some(Number.isFinite)).map(name => [
+    STAT_NAMES.filter(name => !BESIDE.includes(name) || stats[name].some(Number.isFinite)).map(name => [
       name,
       stats[name],
     ]),

@@ -60,7 +60,7 @@ export function createHeader(context: Context): HTMLElement {
           icon: icon('again'),
           label: 'Inspect the document again',
           help: 'Inspect the document again, as it is now',
-          act: run('inspectDocument'),
+          act: run('inspectAgain'),
         }),
         iconButton({
           icon: icon('layers'),
@@ -121,7 +121,7 @@ export function createHeader(context: Context): HTMLElement {
   const again = button({
     text: 'Inspect again',
     help: 'Inspect the document as it is now',
-    act: run('inspectDocument'),
+    act: run('inspectAgain'),
   });
   const stale = h('div', { class: 'banner', hidden: true }, staleText, again);
 

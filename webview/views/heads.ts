@@ -10,9 +10,10 @@ import { within } from '../exports/picture';
 import { rowsTable } from '../exports/tables';
 import { compact, nats, plural, share } from '../format';
 import { section } from '../section';
-import { watchLayerRows } from '../selected';
+import { rowRef, watchLayerRows } from '../selected';
 import { rangeOf } from '../state';
 import { type Drawing, Surface } from '../surface';
+import { WhenSeen } from '../whenSeen';
 
 /** Of an exported strip, in pixels: its height, and the room for its name. */
 const STRIP = 18;
@@ -130,9 +131,15 @@ export function createHeads(context: Context): HTMLElement {
     event.preventDefault();
   });
 
-  watchLayerRows(context, answer => {
-    show(view.element, answer !== undefined);
-    if (answer === undefined) return;
+  store.watch(
+    model => rowRef(model) !== undefined,
+    on => show(view.element, on),
+  );
+  watchLayerRows(context, new WhenSeen(view.content), answer => {
+    if (answer === undefined) {
+      rows = [];
+      return;
+    }
     if (answer.kind === 'problem') {
       view.message(answer.problem, context.tone);
       return;

@@ -152,7 +152,7 @@ export function createMap(context: Context): HTMLElement {
     isSeen = entries.at(-1)?.isIntersecting ?? false;
     if (isSeen) update();
     else tiles.stop();
-  }).observe(view.element);
+  }).observe(view.content);
   let width = 0;
   new ResizeObserver(() => {
     const now = plot.element.clientWidth;

@@ -9,6 +9,7 @@ import { Latest } from '../latest';
 import { section, tableToggle } from '../section';
 import { rowKey, rowRef } from '../selected';
 import { rangeOf } from '../state';
+import { WhenSeen } from '../whenSeen';
 import { createMatrixState } from './matrixState';
 import { createSlots } from './slots';
 
@@ -50,6 +51,7 @@ export function createMemory(context: Context): HTMLElement {
 
   const latest = new Latest<Memory | undefined>(answer => {
     if (answer.kind === 'problem') {
+      memory = undefined;
       show(toggle, false);
       view.message(answer.problem, context.tone);
       return;
@@ -66,17 +68,20 @@ export function createMemory(context: Context): HTMLElement {
     if (memory.kind === 'slots') slots.show(memory);
     else state.show(memory);
   });
+  const seen = new WhenSeen(view.content);
   let timer: ReturnType<typeof setTimeout> | undefined;
   store.watch(rowKey, (key, model) => {
     const ref = rowRef(model);
     show(view.element, key !== undefined);
     clearTimeout(timer);
     if (ref === undefined) {
+      memory = undefined;
+      seen.forget();
       latest.forget();
       return;
     }
     const ask = (): void => latest.ask(model.state?.inspection?.id ?? '', () => context.host.memory(ref));
-    timer = setTimeout(ask, REST_MS);
+    timer = setTimeout(() => seen.ask(ask), REST_MS);
   });
   store.watch(
     model => {

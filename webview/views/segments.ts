@@ -13,6 +13,7 @@ import { section, tableToggle } from '../section';
 import { rowKey, rowRef } from '../selected';
 import { dataOf, rangeOf } from '../state';
 import { Surface } from '../surface';
+import { WhenSeen } from '../whenSeen';
 import { currentAxis, dragPan, wheelZoom, zoomKey } from '../zoom';
 import { createTree } from './tree';
 
@@ -73,7 +74,8 @@ export function createSegments(context: Context): HTMLElement {
 
   function empty(): string {
     const { state } = store.model;
-    const id = state?.inspection?.variant.id;
+    const layer = state?.selection.layer ?? 0;
+    const id = state?.inspection?.layerVariants[layer]?.id;
     const title = state?.variants.find(variant => variant.id === id)?.title ?? id ?? 'This variant';
     return id === 'dense'
       ? 'Dense attention decides nothing before attending: every token may look at all earlier ones. Choose another variant above to see its segments.'
@@ -82,6 +84,7 @@ export function createSegments(context: Context): HTMLElement {
 
   const latest = new Latest<Structure>(answer => {
     if (answer.kind === 'problem') {
+      structure = undefined;
       view.message(answer.problem, context.tone);
       return;
     }
@@ -109,16 +112,19 @@ export function createSegments(context: Context): HTMLElement {
     );
     arrange();
   });
+  const seen = new WhenSeen(view.content);
   store.watch(
     model => rowKey(model) ?? dataOf(model.state),
     (key, model) => {
       show(view.element, key !== undefined);
       if (key === undefined) {
         structure = undefined;
+        seen.forget();
         latest.forget();
       } else {
         const ref = rowRef(model);
-        latest.ask(model.state?.inspection?.id ?? '', () => context.host.structure(ref));
+        const scope = model.state?.inspection?.id ?? '';
+        seen.ask(() => latest.ask(scope, () => context.host.structure(ref)));
       }
     },
   );

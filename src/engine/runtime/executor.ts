@@ -21,7 +21,7 @@ const MOST_WEIGHTS = 2 ** 29;
 
 export interface OrtExecutor extends Executor {
   readonly device: DeviceName;
-  /** Releases every session. The executor can be used again afterwards. */
+  /** Releases every session, those that run when they are done. The executor can be used again afterwards. */
   release(): Promise<void>;
 }
 
@@ -32,6 +32,15 @@ interface Loaded {
   readonly weights: number;
 }
 
+/** A program that is loaded, or about to be. */
+interface Entry {
+  readonly loaded: Promise<Loaded>;
+  /** How many runs of it are under way. */
+  runs: number;
+  /** It is to be unloaded as soon as nothing runs it. */
+  isRetired: boolean;
+}
+
 // Its errors reach us as exceptions; what it prints besides would land on the user's terminal.
 ort.env.logLevel = 'fatal';
 
@@ -39,9 +48,8 @@ export function createExecutor(device: DeviceName, options: ExecutorOptions = {}
   const capacity = options.sessions ?? 512;
   const mostWeights = options.weights ?? MOST_WEIGHTS;
   let weights = 0;
-  const loaded = new Map<string, Promise<Loaded>>();
-  /** How many runs of a program are under way, by its key. */
-  const running = new Map<string, number>();
+  /** Those used longest ago first. */
+  const entries = new Map<string, Entry>();
 
   async function load(program: Program): Promise<Loaded> {
     const graph = program.build();
@@ -58,37 +66,44 @@ export function createExecutor(device: DeviceName, options: ExecutorOptions = {}
 
   /** Unloads the programs with weights that were used longest ago, until `wanted` bytes more are allowed. */
   async function makeRoom(wanted: number): Promise<void> {
-    for (const [key, entry] of [...loaded]) {
+    for (const [key, entry] of [...entries]) {
       if (weights + wanted <= mostWeights) return;
-      const held = await entry.then(
+      const held = await entry.loaded.then(
         known => known.weights,
         () => 0,
       );
-      if (held > 0 && !running.has(key) && loaded.delete(key)) await unload(entry);
+      if (held > 0 && entry.runs === 0) await retire(key, entry);
     }
   }
 
-  async function unload(entry: Promise<Loaded>): Promise<void> {
-    const { session, weights: held } = await entry;
-    weights -= held;
-    await session.release();
+  /** Forgets a program, and unloads it when its last run has ended. */
+  async function retire(key: string, entry: Entry): Promise<void> {
+    if (entries.get(key) === entry) entries.delete(key);
+    if (entry.isRetired) return;
+    entry.isRetired = true;
+    if (entry.runs === 0) await unload(entry);
   }
 
-  async function loadedProgram(program: Program): Promise<Loaded> {
-    let entry = loaded.get(program.key);
-    loaded.delete(program.key);
-    entry ??= load(program);
-    loaded.set(program.key, entry);
-    for (const [key, old] of loaded) {
-      if (loaded.size <= capacity) break;
-      loaded.delete(key);
-      await unload(old);
-    }
-    try {
-      return await entry;
-    } catch (error) {
-      loaded.delete(program.key);
-      throw error;
+  async function unload({ loaded }: Entry): Promise<void> {
+    // One that could not be loaded has told so to who asked for it.
+    const known = await loaded.catch(() => undefined);
+    if (known === undefined) return;
+    weights -= known.weights;
+    await known.session.release();
+  }
+
+  function entryOf(program: Program): Entry {
+    const { key } = program;
+    const entry = entries.get(key) ?? { loaded: load(program), runs: 0, isRetired: false };
+    entries.delete(key);
+    entries.set(key, entry);
+    return entry;
+  }
+
+  async function keepWithinCapacity(): Promise<void> {
+    for (const [key, entry] of [...entries]) {
+      if (entries.size <= capacity) return;
+      if (entry.runs === 0) await retire(key, entry);
     }
   }
 
@@ -96,22 +111,32 @@ export function createExecutor(device: DeviceName, options: ExecutorOptions = {}
     device,
 
     async run(program: Program, feeds: Feeds): Promise<Record<string, Tensor>> {
-      running.set(program.key, (running.get(program.key) ?? 0) + 1);
+      const entry = entryOf(program);
+      entry.runs += 1;
       try {
-        return await runLoaded(await loadedProgram(program), feeds);
+        const loaded = await loadedOf(program.key, entry);
+        await keepWithinCapacity();
+        return await runLoaded(loaded, feeds);
       } finally {
-        const others = running.get(program.key)! - 1;
-        if (others > 0) running.set(program.key, others);
-        else running.delete(program.key);
+        entry.runs -= 1;
+        if (entry.isRetired && entry.runs === 0) await unload(entry);
       }
     },
 
     async release() {
-      const sessions = [...loaded.values()];
-      loaded.clear();
-      for (const entry of sessions) await unload(entry);
+      for (const [key, entry] of [...entries]) await retire(key, entry);
     },
   };
+
+  /** A program that cannot be loaded is tried anew the next time. */
+  async function loadedOf(key: string, entry: Entry): Promise<Loaded> {
+    try {
+      return await entry.loaded;
+    } catch (error) {
+      if (entries.get(key) === entry) entries.delete(key);
+      throw error;
+    }
+  }
 }
 
 async function runLoaded({ session, graph }: Loaded, feeds: Feeds): Promise<Record<string, Tensor>> {

@@ -130,6 +130,38 @@ await check('the segments as a tree', async () => {
   assert.equal(await first.getAttribute('aria-expanded'), 'false');
 });
 
+await check('views fold by their headings, say so, and stay folded', async () => {
+  const heading = page.locator('[data-view="segments"] .fold');
+  await heading.focus();
+  await press('Enter');
+  assert.equal(await heading.getAttribute('aria-expanded'), 'false');
+  assert.equal(await page.locator('[data-view="segments"] .body').isVisible(), false);
+  assert.equal(await page.locator('[data-view="segments"] .tools').isVisible(), false);
+  assert.deepEqual(await page.evaluate(() => globalThis.saved().folded), ['segments']);
+  await press('Space');
+  assert.equal(await heading.getAttribute('aria-expanded'), 'true');
+  assert.equal(await page.locator('[data-view="segments"] .body').isVisible(), true);
+  assert.deepEqual(await page.evaluate(() => globalThis.saved().folded), []);
+});
+
+await check('a folded view asks for nothing until it is unfolded', async () => {
+  const heading = page.locator('[data-view="memory"] .fold');
+  await heading.focus();
+  await press('Enter');
+  const asked = () => page.evaluate(() => globalThis.traffic.asked.splice(0));
+  await focus('[data-view="ribbon"] [role="slider"]');
+  await asked();
+  await press('ArrowLeft');
+  await page.waitForTimeout(400);
+  assert.ok(!(await asked()).includes('memory'), 'memory was asked for while it was folded');
+  await heading.focus();
+  await press('Enter');
+  await page.waitForTimeout(400);
+  assert.ok((await asked()).includes('memory'), 'memory was not asked for when it was unfolded');
+  await focus('[data-view="ribbon"] [role="slider"]');
+  await press('ArrowRight');
+});
+
 await check('slots of the memory by Tab and Enter', async () => {
   await focus('.slots button.token');
   await press('Enter');
@@ -375,6 +407,12 @@ await check('the inspection as a whole, from the header', async () => {
 await page.close();
 
 page = await stage.open({ width: 480, theme: 'dark', n: 131072, scene: 'segmented' });
+await check('the first view of 131,072 tokens takes less than 1 MB', async () => {
+  const { asked, bytes } = await page.evaluate(() => globalThis.traffic);
+  console.log(`     ${Math.round(bytes / 1000)} kB for ${asked.join(', ')}`);
+  assert.ok(bytes < 1e6);
+  assert.ok(!asked.includes('memory') && !asked.includes('hurts'), 'something unseen was asked for');
+});
 await check('moving over the ribbon of 131,072 tokens keeps its frames', async () => {
   const box = await page.locator('[data-view="ribbon"] [role="slider"]').boundingBox();
   await page.evaluate(() => {

@@ -164,6 +164,7 @@ function tokenStats(layer: number, head: number): TokenStats {
     ),
     sink: series(token => Math.min(1, (0.15 * ((layer + head) % 4) + 0.3 * noise(token)) * wave(token))),
     peak: series(token => Math.min(1, 0.1 + 0.8 * noise(token, head, layer) ** 3)),
+    recall: series(token => (schedule.mode === 'shadow' ? 1 - 0.5 * noise(token, head, layer) : Number.NaN)),
     error: series(token => (schedule.mode === 'shadow' ? 0.4 * noise(token, layer, head) ** 2 : Number.NaN)),
   };
 }
@@ -197,6 +198,10 @@ Object.assign(window, {
 /** Tiles of the map that it asked for. */
 const maps: TileRef[] = [];
 Object.assign(window, { maps });
+
+/** Which calls it made, and the bytes of the arrays that they were answered with. */
+const traffic = { asked: [] as string[], bytes: 0 };
+Object.assign(window, { traffic });
 
 const host: HostApi = {
   state: () => Promise.resolve(state),
@@ -275,7 +280,10 @@ function fakeHurts(of: HeadRef | undefined): readonly Hurt[] {
 
 /** As messages cross to a VS Code page: JSON, except that typed arrays stay as they are. */
 function carried(value: unknown): unknown {
-  if (ArrayBuffer.isView(value)) return value;
+  if (ArrayBuffer.isView(value)) {
+    traffic.bytes += value.byteLength;
+    return value;
+  }
   if (Array.isArray(value)) return value.map(entry => (entry === undefined ? null : carried(entry)));
   if (typeof value === 'number') return Number.isFinite(value) ? value : null;
   if (typeof value !== 'object' || value === null) return value;
@@ -292,7 +300,11 @@ const panel = createBirpc<PanelApi, HostApi>(host, {
     inbox.add(receive);
   },
   serialize: encodeMessage,
-  deserialize: decodeMessage,
+  deserialize: message => {
+    const call: unknown = message;
+    if (typeof call === 'object' && call !== null && 'm' in call) traffic.asked.push(String(call.m));
+    return decodeMessage(message);
+  },
   timeout: -1,
 });
 
