@@ -28,14 +28,14 @@ const RUNS: readonly Run[] = [
 const ROWS = 40;
 
 export async function lengths({ sizes, only, say }: Options): Promise<Report> {
-  const wanted =
-    sizes === undefined
-      ? RUNS
-      : [DENSE, LOCAL, LINEAR].flatMap(variant => sizes.map(tokens => ({ variant, tokens })));
+  const wanted = RUNS.filter(
+    ({ variant, tokens }) =>
+      (sizes === undefined || sizes.includes(tokens)) &&
+      (only === undefined || only.includes(variant.id) || only.includes(`${variant.id}:${tokens}`)),
+  );
   const found: (Inspected & { readonly variant: string })[] = [];
   const failures: string[] = [];
   for (const { variant, tokens } of wanted) {
-    if (only !== undefined && !only.includes(variant.id)) continue;
     try {
       const inspected = await withTextFile(tokens, file => {
         const input: InspectInput = { file, variant, rows: ROWS };
