@@ -4,6 +4,7 @@ import { ROW_STAT_NAMES } from '../protocol/inspection';
 import { outputErrors, recallOf } from './analysis/against';
 import { describeRow } from './analysis/row';
 import type { LayerState } from './inspection';
+import { isWithin } from './schedule';
 import type { Attended, Block, BlockStats, Mixer } from './variants/primitives/mixer';
 
 /** Queries of a block, at most. */
@@ -38,6 +39,7 @@ export async function attendLayer(
   const { tokens, q, v } = state.layer;
   const heads = q.shape[0]!;
   const width = v.shape[2]!;
+  const told = isWithin(state.attention, state.own) ? blockRecalls : () => undefined;
   for (let start = from; start < tokens;) {
     const mixers = own === undefined ? [mixer] : [mixer, own];
     const block = { start, end: Math.min(tokens, start + blockLength(mixers, start, tokens, heads)) };
@@ -46,20 +48,25 @@ export async function attendLayer(
     const driving: Attended = own === undefined || own === mixer ? attended : await own.attend(block);
     if (own !== undefined) {
       keep(state.stats.error, outputErrors(attended.y, driving.y, width), block, tokens);
-      keep(state.stats.recall, recalls(attended, driving), block, tokens);
+      const recalls =
+        own === mixer ? new Float32Array(heads * (block.end - start)).fill(1) : told(attended, driving);
+      if (recalls !== undefined) keep(state.stats.recall, recalls, block, tokens);
     }
     await consume(block, driving.y);
     start = block.end;
   }
 }
 
-/** The share of the own rows' mass on the variant's keys, `[H, B]`; NaN where the blocks do not tell. */
-function recalls(attended: Attended, own: Attended): Float32Array {
-  const sums = attended.stats?.logSum;
-  const ownSums = own.stats?.logSum;
-  const rows = own.stats?.peak.length ?? 0;
-  if (attended === own) return new Float32Array(rows).fill(1);
-  if (sums === undefined || ownSums === undefined) return new Float32Array(rows).fill(NaN);
+/**
+ * The share of the own rows' mass on the variant's keys, `[H, B]`, from the sums of a block's softmaxes.
+ * Only of a variant that weighs no key but those of the own attention (`isWithin`).
+ *
+ * @returns undefined where the blocks do not tell: ask for rows then.
+ */
+export function blockRecalls({ stats }: Attended, { stats: ownStats }: Attended): Float32Array | undefined {
+  const sums = stats?.logSum;
+  const ownSums = ownStats?.logSum;
+  if (sums === undefined || ownSums === undefined) return undefined;
   return sums.map((sum, row) => Math.min(1, Math.exp(sum - ownSums[row]!)));
 }
 
@@ -87,12 +94,14 @@ export async function sampleStats(
   const lacksStats = Number.isNaN(stats.entropy.at(-1)!);
   const lacksRecall = own !== undefined && Number.isNaN(stats.recall.at(-1)!);
   if (!lacksStats && !lacksRecall) return undefined;
+  // Samples taken over from an earlier inspection lie elsewhere: the means would be of a mixture.
+  if (lacksStats) for (const name of ROW_STAT_NAMES) stats[name].fill(NaN);
+  if (lacksRecall) stats.recall.fill(NaN);
   const wanted = Math.min(MOST_SAMPLES, Math.max(FEWEST_SAMPLES, Math.floor(SAMPLED_KEYS / tokens)));
-  const count = Math.min(tokens, wanted);
+  const sampled = spacedTokens(tokens, wanted);
   const { distribution } = attention.variant;
   for (let head = 0; head < layer.q.shape[0]!; head++) {
-    for (let at = 0; at < count; at++) {
-      const token = Math.floor(((at + 1) * tokens) / count) - 1;
+    for (const token of sampled) {
       const row = await mixer.row(head, token);
       if (lacksStats) {
         const options = { layer: index, head, token, tokens, top: 0, profile: 0, distribution };
@@ -106,7 +115,13 @@ export async function sampleStats(
       await pause();
     }
   }
-  return { tokens: count, what: lacksStats ? 'statistics' : 'recall' };
+  return { tokens: sampled.length, what: lacksStats ? 'statistics' : 'recall' };
+}
+
+/** At most `most` tokens, evenly spaced; the last is always among them. */
+export function spacedTokens(tokens: number, most: number): readonly number[] {
+  const count = Math.min(most, tokens);
+  return Array.from({ length: count }, (_, at) => Math.floor(((at + 1) * tokens) / count) - 1);
 }
 
 function keepStats({ stats, layer }: LayerState, block: Block, found: BlockStats | undefined): void {

@@ -45,8 +45,8 @@ interface InspectOptions {
   readonly set: readonly string[];
   readonly ids?: readonly number[];
   readonly logits?: string;
-  readonly mode: RunMode;
-  readonly layers: string;
+  readonly mode?: RunMode;
+  readonly layers?: string;
   readonly layerVariant: readonly string[];
   readonly schedule?: string;
   readonly device: DeviceChoice;
@@ -72,11 +72,15 @@ function program(): Command {
     .option('--variant <id>', 'attention variant', NATIVE.id)
     .option('--set <key=value>', 'a parameter of the variant; may be repeated', append, [])
     .addOption(
-      new Option('--mode <mode>', 'live: the variant replaces attention; shadow: it is laid beside it')
-        .choices([...RUN_MODES])
-        .default('live'),
+      new Option(
+        '--mode <mode>',
+        'live (default): the variant replaces attention; shadow: it is laid beside it',
+      ).choices([...RUN_MODES]),
     )
-    .option('--layers <list>', "layers the variant attends in, as '0,2-3'; the others are dense", 'all')
+    .option(
+      '--layers <list>',
+      "layers the variant attends in, as '0,2-3' (default: all); the others are as the model was made",
+    )
     .option(
       '--layer-variant <layers=id[:key=value,…]>',
       "another variant in some layers, as '0-1=local:window=64'; may be repeated",
@@ -166,7 +170,7 @@ async function inspect(file: string | undefined, options: InspectOptions): Promi
   const [row] = await engine.rows([{ id: ID, ...ref, top: options.top, profile: 0, against: true }]);
   const memory = options.memory ? await engine.memory({ id: ID, row: ref, limit: SLOTS }) : undefined;
   if (options.html !== undefined) {
-    const name = file === undefined ? 'token ids' : basename(file);
+    const name = file !== undefined ? basename(file) : ids === undefined ? summary.model.name : 'token ids';
     const page = { name, file: resolve(options.html), row: ref, top: options.top };
     await engine.export({ id: ID, format: 'html', ...page });
   }
@@ -186,7 +190,11 @@ async function scheduleOf({
   schedule,
 }: InspectOptions): Promise<Schedule> {
   const read = schedule === undefined ? EVERYWHERE : await readSchedule(resolve(schedule));
-  return { mode, layers, others: [...read.others, ...words.map(layerVariant)] };
+  return {
+    mode: mode ?? read.mode,
+    layers: layers ?? read.layers,
+    others: [...read.others, ...words.map(layerVariant)],
+  };
 }
 
 program()

@@ -9,11 +9,11 @@ import type { CandidateResult, Comparison, CompareRequest } from '../protocol/co
 import type { VariantChoice } from '../protocol/inspection';
 import { Cancelled, Problem, sentence } from '../protocol/problem';
 import { outputErrors, recallOf } from './analysis/against';
-import { blockLength } from './attention';
+import { blockLength, blockRecalls, spacedTokens } from './attention';
 import type { Hooks } from './inspect';
 import type { Inspection, LayerState } from './inspection';
 import { ownMixer } from './inspection';
-import { attention, facing, type LayerAttention, sameAttention } from './schedule';
+import { attention, facing, isWithin, type LayerAttention, sameAttention } from './schedule';
 import type { Attended, Block, Mixer } from './variants/primitives/mixer';
 
 /** Tokens a head whose rows stand for all where a block does not tell its recall. */
@@ -23,8 +23,8 @@ const SAMPLED = 48;
 interface Tally {
   readonly choice: VariantChoice;
   readonly attention: LayerAttention | undefined;
-  /** Whether it weighs no key that the own attention does not, in any layer. */
-  readonly isWithinOwn: boolean;
+  /** Whether blocks may tell it: it weighs no key that the own attention does not, in any layer. */
+  readonly tellsRecall: boolean;
   problem: string | undefined;
   /** `[L * H]` means over `recallTokens`. */
   readonly recall: Float64Array;
@@ -79,13 +79,11 @@ export async function compareOn(
       tally.recallTokens = await sampleRecall(tally, state, { mixer, own }, hooks);
     }
   }
-  const { losses } = inspection;
-  const known = losses.filter(loss => !Number.isNaN(loss));
   return {
     tokens,
     layers,
     heads,
-    loss: known.length === 0 ? undefined : known.reduce((sum, loss) => sum + loss, 0) / known.length,
+    loss: inspection.summary().loss,
     seconds: ownSeconds,
     candidates: tallies.map(tally => resultOf(tally, tokens, layers * heads)),
   };
@@ -105,10 +103,8 @@ function tallyOf(
   heads: number,
   tokens: number,
 ): Tally {
-  const facingOwn = facing(choice, owns[0]!);
   const empty = {
     choice,
-    isWithinOwn: owns.every(own => isWithin(facingOwn, own)),
     recall: new Float64Array(heads),
     error: new Float64Array(heads),
     tokenError: new Float64Array(tokens),
@@ -116,15 +112,12 @@ function tallyOf(
     seconds: 0,
   };
   try {
-    return { ...empty, attention: attention(facingOwn), problem: undefined };
+    const candidate = attention(facing(choice, owns[0]!));
+    const tellsRecall = owns.every(own => isWithin(candidate, own));
+    return { ...empty, attention: candidate, tellsRecall, problem: undefined };
   } catch (error) {
-    return { ...empty, attention: undefined, problem: sentence(error) };
+    return { ...empty, attention: undefined, tellsRecall: false, problem: sentence(error) };
   }
-}
-
-/** Dense attention admits all that a candidate can, unless the candidate alone looks ahead. */
-function isWithin(choice: VariantChoice, { choice: own }: LayerAttention): boolean {
-  return own.id === 'dense' && (choice.params['causal'] !== false || own.params['causal'] === false);
 }
 
 /** The candidates' mixers on one layer; one that cannot open is told and left out from here on. */
@@ -163,25 +156,20 @@ function addErrors(
   }
 }
 
-/** Recall from the sums of a block's softmaxes. @returns how many tokens of the block tell it. */
+/** @returns how many tokens of the block tell their recall. */
 function addRecall(
   tally: Tally,
   { layer }: LayerState,
   block: Block,
-  { stats }: Attended,
-  { stats: ownStats }: Attended,
+  attended: Attended,
+  own: Attended,
 ): number {
-  const sums = stats?.logSum;
-  const ownSums = ownStats?.logSum;
-  if (sums === undefined || ownSums === undefined || !tally.isWithinOwn) return 0;
-  const heads = layer.q.shape[0]!;
+  const recalls = tally.tellsRecall ? blockRecalls(attended, own) : undefined;
+  if (recalls === undefined) return 0;
   const length = block.end - block.start;
-  for (let head = 0; head < heads; head++) {
-    for (let row = head * length; row < (head + 1) * length; row++) {
-      const share = Math.min(1, Math.exp(sums[row]! - ownSums[row]!));
-      tally.recall[layer.index * heads + head]! += share / layer.tokens;
-    }
-  }
+  recalls.forEach((recall, row) => {
+    tally.recall[layer.index * layer.q.shape[0]! + Math.floor(row / length)]! += recall / layer.tokens;
+  });
   return length;
 }
 
@@ -198,19 +186,18 @@ async function sampleRecall(
 ): Promise<number> {
   const { tokens, index } = layer;
   const heads = layer.q.shape[0]!;
-  const count = Math.min(SAMPLED, tokens);
+  const sampled = spacedTokens(tokens, SAMPLED);
   for (let head = 0; head < heads; head++) {
     let sum = 0;
-    for (let at = 0; at < count; at++) {
-      const token = Math.floor(((at + 1) * tokens) / count) - 1;
+    for (const token of sampled) {
       const row = await mixer.row(head, token);
       sum += recallOf(row, await own.row(head, token), mixer.memory ?? 0);
       await setImmediate();
       if (hooks.cancelled()) throw new Cancelled();
     }
-    tally.recall[index * heads + head] = sum / count;
+    tally.recall[index * heads + head] = sum / sampled.length;
   }
-  return count;
+  return sampled.length;
 }
 
 function resultOf(tally: Tally, tokens: number, heads: number): CandidateResult {

@@ -1,6 +1,5 @@
 /** `longsight compare`: variants against the model's own attention on one document. */
 
-import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 
 import type { CandidateResult, Comparison } from '../protocol/comparison';
@@ -9,6 +8,7 @@ import { Problem } from '../protocol/problem';
 import { infoOf, parseSettings, print, showProgress, variantChoice } from './cliOptions';
 import { isDump } from './dump';
 import { createEngine } from './engine';
+import { writePieces } from './inspectionFile';
 import { NATIVE } from './schedule';
 import { headBudgets, scheduleOf } from './sweep';
 import { readDocument } from './text/document';
@@ -36,6 +36,9 @@ export async function compare(file: string | undefined, options: CompareOptions)
     throw new Problem('Expected a file to compare on, or a tensor dump as the --model.');
   }
   const sweep = options.sweep === undefined ? undefined : readSweep(options.sweep);
+  if (options.schedule !== undefined && sweep === undefined) {
+    throw new Problem('--schedule writes what a --sweep finds; give one, such as local:window=64,256,1024.');
+  }
   const named = options.variant.map(variantChoice);
   const candidates = [
     ...(named.length === 0 && sweep === undefined ? USUAL.map(variantChoice) : named),
@@ -64,14 +67,9 @@ export async function compare(file: string | undefined, options: CompareOptions)
       sweep.param,
       options.recall,
     );
-  if (options.schedule !== undefined) {
-    if (sweep === undefined || budgets === undefined) {
-      throw new Problem(
-        '--schedule writes what a --sweep finds; give one, such as local:window=64,256,1024.',
-      );
-    }
+  if (options.schedule !== undefined && sweep !== undefined && budgets !== undefined) {
     const schedule = scheduleOf(budgets, sweep.id, sweep.param);
-    await writeFile(resolve(options.schedule), `${JSON.stringify(schedule, undefined, 2)}\n`);
+    await writePieces([JSON.stringify(schedule, undefined, 2), '\n'], resolve(options.schedule));
   }
   if (options.json) {
     print(JSON.stringify({ ...comparison, budgets }, plain, 2));
@@ -106,6 +104,10 @@ function readSweep(words: string): Sweep {
   const candidates = values
     .split(',')
     .map(value => ({ id, params: parseSettings([`${param}=${value}`], params) }));
+  const word = candidates.map(({ params }) => params[param]).find(value => typeof value !== 'number');
+  if (word !== undefined) {
+    throw new Problem(`--sweep looks for the smallest of numbers; '${String(word)}' of ${param} is none.`);
+  }
   return { id, param, candidates };
 }
 

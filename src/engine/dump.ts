@@ -11,14 +11,17 @@
 import { stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 
-import type { ModelInfo, ParamValue, TokenTable, VariantChoice, VariantInfo } from '../protocol/inspection';
+import type { ModelInfo, ParamValue, VariantChoice, VariantInfo } from '../protocol/inspection';
 import { Problem } from '../protocol/problem';
 import { readCase } from './caseFile';
 import { givenParams } from './caseParams';
-import { readHeader, readIntegers, type TensorEntry, type TensorFile } from './model/safetensors';
+import { readTokens } from './dumpTokens';
+import { readHeader, type TensorEntry, type TensorFile } from './model/safetensors';
+import { showShape } from './onnx/tensor';
 import type { Source } from './source';
 import { variantById } from './variants';
 import type { Layer } from './variants/primitives/mixer';
+import { MOST_TOKENS } from './variants/primitives/params';
 
 export interface Dump {
   readonly info: ModelInfo;
@@ -50,6 +53,12 @@ export async function openDump(path: string): Promise<Dump> {
     );
   }
   const [heads, tokens, width] = q;
+  // A tensor without numbers may claim any shape.
+  if (Math.min(...q) < 1 || tokens > MOST_TOKENS) {
+    throw new Problem(
+      `In ${path}, q is ${showShape(q)}; expected at least one head, token and feature, and at most ${MOST_TOKENS} tokens.`,
+    );
+  }
   const source = await readTokens(file, tokens);
   const id = file.metadata.get('variant');
   return {
@@ -117,84 +126,4 @@ function shapeOf({ tensors }: TensorFile, name: string): readonly [number, numbe
   if (shape === undefined || shape.length < 2) return undefined;
   const [tokens, width] = shape.slice(-2) as [number, number];
   return [shape.at(-3) ?? 1, tokens, width];
-}
-
-async function readTokens(file: TensorFile, tokens: number): Promise<Source> {
-  const strings = tokenStrings(file, tokens);
-  const text = file.metadata.get('text');
-  const offsets = file.tensors.get('offsets');
-  const given = file.tensors.get('ids');
-  const ids = given?.shape.join() === String(tokens) ? await readIntegers(given) : numbered(strings, tokens);
-  const known = new Map(Array.from(ids, (id, token) => [id, strings?.[token] ?? `#${id}`]));
-  const pieces = {
-    piece: (id: number) => known.get(id) ?? '',
-    text: (id: number) => known.get(id) ?? `#${id}`,
-  };
-  if (text !== undefined && offsets !== undefined) {
-    if (offsets.shape.join() !== [tokens, 2].join()) {
-      throw new Problem(
-        `In ${file.file}, 'offsets' is [${offsets.shape.join(', ')}], expected [${tokens}, 2].`,
-      );
-    }
-    return { text, table: placed(text, await readIntegers(offsets), ids, file.file), pieces };
-  }
-  const words = strings ?? Array.from(ids, (_, token) => `${token} `);
-  const starts = new Int32Array(tokens);
-  const ends = new Int32Array(tokens);
-  let at = 0;
-  words.forEach((word, token) => {
-    starts[token] = at;
-    at += word.length;
-    ends[token] = strings === undefined ? at - 1 : at;
-  });
-  return { text: words.join(''), table: { ids, starts, ends }, pieces };
-}
-
-function tokenStrings(file: TensorFile, tokens: number): readonly string[] | undefined {
-  const written = file.metadata.get('tokens');
-  if (written === undefined) return undefined;
-  let list: unknown;
-  try {
-    list = JSON.parse(written);
-  } catch {
-    list = undefined;
-  }
-  if (Array.isArray(list) && list.length === tokens && list.every(item => typeof item === 'string'))
-    return list;
-  const found = Array.isArray(list) ? `a list of ${list.length}` : 'something else';
-  throw new Problem(
-    `In ${file.file}, the metadata 'tokens' must be a JSON list of ${tokens} texts; it is ${found}.`,
-  );
-}
-
-/** The same number for the same text; without texts, a number for every token. */
-function numbered(strings: readonly string[] | undefined, tokens: number): Int32Array {
-  const numbers = new Map<string, number>();
-  return Int32Array.from({ length: tokens }, (_, token) => {
-    if (strings === undefined) return token;
-    const text = strings[token]!;
-    if (!numbers.has(text)) numbers.set(text, numbers.size);
-    return numbers.get(text)!;
-  });
-}
-
-/** Offsets in code points, as Python counts characters, brought to UTF-16 code units. */
-function placed(text: string, offsets: Int32Array, ids: Int32Array, file: string): TokenTable {
-  const units = new Int32Array([...text].length + 1);
-  let at = 0;
-  let point = 0;
-  for (const character of text) {
-    units[point++] = at;
-    at += character.length;
-  }
-  units[point] = at;
-  const place = (side: number) =>
-    Int32Array.from(ids, (_, token) => {
-      const offset = offsets[2 * token + side]!;
-      if (offset >= 0 && offset < units.length) return units[offset]!;
-      throw new Problem(
-        `In ${file}, token ${token} covers character ${offset}, but the text has ${units.length - 1}.`,
-      );
-    });
-  return { ids, starts: place(0), ends: place(1) };
 }

@@ -25,8 +25,11 @@ import { VARIANTS } from './variants';
 /** Progress is told at most so often. */
 const PROGRESS_EVERY_MS = 50;
 
-/** Layers of an inspection that stay in memory; more go to a file. */
-const DEFAULT_SPILL: SpillOptions = { directory: join(tmpdir(), 'longsight'), budget: 2 ** 30 };
+/** Layers of an inspection that stay in memory; more go to a file, in a folder of the user's own. */
+const DEFAULT_SPILL: SpillOptions = {
+  directory: join(tmpdir(), `longsight-${process.getuid?.() ?? 'layers'}`),
+  budget: 2 ** 30,
+};
 
 /** What runs under an id. */
 interface Job {
@@ -154,20 +157,23 @@ export function createEngine(events: EngineEvents, spill: Partial<SpillOptions> 
       if (weightsOf !== undefined && weightsOf !== request.model) await open.executor.release();
       weightsOf = request.model;
       const prepared = await prepare(request, open, store);
+      throwIfCancelled(job);
       const { inspection: next } = prepared;
       job.inspection = next;
       events.started(next.summary());
       const earlier = request.basis === undefined ? undefined : finished.get(request.basis);
       await run(prepared, open, hooksOf(id, job), earlier);
       // Closed in its last moment: nobody would close it again.
-      if (job.cancelled) throw new Cancelled();
-      await finished.get(id)?.subject.store.close();
+      throwIfCancelled(job);
+      const former = finished.get(id);
       finished.set(id, next);
       requests.set(id, request);
       done = true;
+      await former?.subject.store.close();
       return next.summary();
     } catch (error) {
-      throw explained(error);
+      // What fails after that, such as reading an earlier inspection that was closed with this one, is no news.
+      throw job.cancelled ? new Cancelled() : explained(error);
     } finally {
       if (running.get(id) === job) running.delete(id);
       if (!done) await store.close();
@@ -195,9 +201,10 @@ export function createEngine(events: EngineEvents, spill: Partial<SpillOptions> 
     async close(id) {
       const job = running.get(id);
       if (job !== undefined) job.cancelled = true;
-      await finished.get(id)?.subject.store.close();
+      const former = finished.get(id);
       finished.delete(id);
       requests.delete(id);
+      await former?.subject.store.close();
     },
     tokens: async id => inspection(id).subject.source.table,
     losses: async id => inspection(id).losses,
@@ -221,6 +228,10 @@ export function createEngine(events: EngineEvents, spill: Partial<SpillOptions> 
       return mapTile(of, tile, () => held(id) !== of);
     },
   };
+}
+
+function throwIfCancelled({ cancelled }: Job): void {
+  if (cancelled) throw new Cancelled();
 }
 
 /** A request without what it writes and builds on. */

@@ -38,3 +38,11 @@ export function reason(error: unknown): string {
   if (code === 'EACCES' || code === 'EPERM') return 'reading it is not permitted';
   return error instanceof Error ? error.message : String(error);
 }
+
+/** Why a file could not be written, likewise. */
+export function writeReason(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === 'ENOENT' || code === 'ENOTDIR') return 'its folder does not exist';
+  if (code === 'EACCES' || code === 'EPERM') return 'writing there is not permitted';
+  return reason(error);
+}

@@ -70,9 +70,11 @@ export async function forwardPass(
         await writer.write(last!.data as Float32Array);
         await workload.pause();
       }
-    } finally {
-      await writer.close();
+    } catch (error) {
+      await writer.discard();
+      throw error;
     }
+    await writer.finish();
   }
 
   return {

@@ -6,6 +6,9 @@ import { type Markup, tag } from './markup';
 /** Characters before and after a token in a snippet. */
 const AROUND = 32;
 
+/** Characters of the token itself, at most. */
+const OF_TOKEN = 256;
+
 export interface Document {
   readonly text: string;
   readonly table: TokenTable;
@@ -17,13 +20,14 @@ export function snippet({ text, table }: Document, token: number, around = AROUN
   const end = table.ends[token]!;
   const before = text.slice(Math.max(0, start - around), start);
   const after = text.slice(end, end + around);
-  const shown = visible(text.slice(start, end));
+  const shown = visible(text.slice(start, Math.min(end, start + OF_TOKEN)));
   return tag(
     'span',
     { class: 'text' },
     start > around ? '…' : '',
     visible(before),
     tag('mark', {}, shown === '' ? '(start)' : shown),
+    end > start + OF_TOKEN ? '…' : '',
     visible(after),
     end + around < text.length ? '…' : '',
   );

@@ -4,13 +4,16 @@
  * asked for later; memory grows with the document's length and never with its square.
  */
 
+import { realpath } from 'node:fs/promises';
+
 import type { InspectRequest } from '../protocol/engine';
 import { STAT_NAMES } from '../protocol/inspection';
+import { Problem } from '../protocol/problem';
 import { attendLayer, type Sampled, sampleStats } from './attention';
 import { type Dump, isDump, openDump } from './dump';
 import { forwardPass } from './forward';
 import { Inspection, type LayerState, ownMixer } from './inspection';
-import { openCheckpoint } from './model/checkpoint';
+import { type Checkpoint, openCheckpoint } from './model/checkpoint';
 import { decoder as decoderOf } from './model/decoder';
 import type { Pass } from './pass';
 import { copyStats, keptTokens } from './reuse';
@@ -59,6 +62,7 @@ export async function prepare(
 
 async function ofCheckpoint(request: InspectRequest) {
   const checkpoint = await openCheckpoint(request.model);
+  await checkTarget(request.logits, checkpoint);
   const decoder = decoderOf(checkpoint);
   const { info: model, score } = decoder;
   const own = Array.from({ length: model.layers }, (_, layer) => nativeAttention(decoder.attention(layer)));
@@ -73,8 +77,19 @@ async function ofCheckpoint(request: InspectRequest) {
   return { subject: { model, decoder, stamp: checkpoint.stamp, own, source }, notes };
 }
 
-function ofDump(dump: Dump, { maxTokens }: InspectRequest) {
+/** @throws Problem where what is written would take the place of the weights. */
+async function checkTarget(logits: string | undefined, { tensors }: Checkpoint): Promise<void> {
+  if (logits === undefined) return;
+  const real = await realpath(logits).catch(() => undefined);
+  if (![...tensors.values()].some(({ file }) => file === real)) return;
+  throw new Problem(`${logits} holds the weights of the model; choose another file for the logits.`);
+}
+
+function ofDump(dump: Dump, { maxTokens, logits }: InspectRequest) {
   const { info: model, source, stamp, causal } = dump;
+  if (logits !== undefined) {
+    throw new Problem('A tensor dump has no model to make logits; leave them out, or inspect a checkpoint.');
+  }
   checkLength(source, maxTokens);
   const native = nativeAttention({ causal, window: undefined, softcap: undefined });
   const own = Array.from({ length: model.layers }, () => native);

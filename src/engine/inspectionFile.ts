@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 
 import { STAT_NAMES } from '../protocol/inspection';
 import { Problem } from '../protocol/problem';
-import { reason } from './files';
+import { writeReason } from './files';
 import type { Inspection } from './inspection';
 
 /** @throws Problem where the file cannot be written. */
@@ -17,9 +17,7 @@ export async function writeInspection(inspection: Inspection, name: string, file
 /** @throws Problem where the file cannot be written. */
 export async function writePieces(text: Iterable<string>, file: string): Promise<void> {
   await pipeline(Readable.from(text), createWriteStream(file)).catch((error: unknown) => {
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    const why = missing ? 'its folder does not exist' : reason(error);
-    throw new Problem(`${file} could not be written: ${why}. Choose another place.`);
+    throw new Problem(`${file} could not be written: ${writeReason(error)}. Choose another place.`);
   });
 }
 

@@ -77,6 +77,14 @@ export function sameAttention(one: LayerAttention, other: LayerAttention): boole
 }
 
 /**
+ * Whether one weighs no key that the model's own attention does not. Dense attention admits all that another
+ * can, unless the other alone looks ahead.
+ */
+export function isWithin({ choice }: LayerAttention, { choice: own }: LayerAttention): boolean {
+  return own.id === 'dense' && (choice.params['causal'] !== false || own.params['causal'] === false);
+}
+
+/**
  * Layer numbers from words such as `all` or `0, 2-3`.
  *
  * @param count how many layers the model has.

@@ -76,7 +76,9 @@ export class TensorStore {
 
   /** The numbers of a tensor that was written out. */
   load(tensor: StoredTensor, offset: number): Float32Array {
-    if (this.#file === undefined) throw new Error('A tensor is read after its inspection was closed.');
+    if (this.#file === undefined) {
+      throw new Problem('This document was closed, or inspected again, while it was read. Ask again.');
+    }
     const bytes = new Uint8Array(tensor.bytes);
     for (let at = 0; at < bytes.length;) {
       const length = Math.min(PIECE, bytes.length - at);
@@ -110,14 +112,18 @@ export class TensorStore {
     const { buffer, byteOffset, byteLength } = tensor.data;
     const offset = this.#written;
     this.#written += byteLength;
-    for (let at = 0; at < byteLength; at += PIECE) {
+    for (let at = 0; at < byteLength;) {
       const piece = new Uint8Array(buffer, byteOffset + at, Math.min(PIECE, byteLength - at));
-      await handle.write(piece, 0, piece.length, offset + at).catch((error: unknown) => {
-        const why = (error as Error).message;
-        throw new Problem(
-          `Layers over the memory budget could not be written to ${this.#options.directory}: ${why}. Free some disk space, or inspect a selection.`,
-        );
-      });
+      // A disk that is nearly full takes a part, and refuses only what follows.
+      at += await handle.write(piece, 0, piece.length, offset + at).then(
+        ({ bytesWritten }) => bytesWritten,
+        (error: unknown) => {
+          const why = (error as Error).message;
+          throw new Problem(
+            `Layers over the memory budget could not be written to ${this.#options.directory}: ${why}. Free some disk space, or inspect a selection.`,
+          );
+        },
+      );
     }
     tensor.writtenAt(offset);
   }

@@ -9,6 +9,7 @@ import type {
   Row,
   RowRef,
   Schedule,
+  StatName,
   Structure,
   TokenDetail,
   TokenStats,
@@ -91,7 +92,8 @@ export interface HostApi {
   /** Moves the editor to a token. */
   reveal(token: number): Promise<void>;
   overview(): Promise<Overview>;
-  stats(head: HeadRef): Promise<TokenStats>;
+  /** Only the statistics that are named: all of them are megabytes for a long document. */
+  stats(head: HeadRef, names: readonly StatName[]): Promise<Partial<TokenStats>>;
   /** Rows with a profile of `profile` cells. */
   rows(rows: readonly RowRef[], profile: number): Promise<readonly Row[]>;
   structure(row: RowRef | undefined): Promise<Structure>;

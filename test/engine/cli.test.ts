@@ -7,6 +7,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { build } from 'esbuild';
 
 import { writeSafetensors } from '../../src/engine/model/safetensors';
+import type { RunMode, VariantChoice } from '../../src/protocol/inspection';
 import { inFolder } from '../support/folders';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -142,7 +143,7 @@ describe('inspect', () => {
     expect(memory['at']).toEqual(Array.from({ length: 21 }, (_, token) => token));
     expect(memory['norm']).toHaveLength(21);
     const { overwrites } = memory as { overwrites: { token: number; tokenText: string }[] };
-    expect(overwrites[0]).toMatchObject({ token: 20, tokenText: expect.any(String) });
+    expect(overwrites[0]).toMatchObject({ token: 20, tokenText: expect.any(String) as string });
 
     const text = await run('--variant', 'recurrent-memory', '--set', 'segment=8');
     expect(text.stdout).toMatch(/% of the row is read from memory; 8 tokens held, \d+ evicted/);
@@ -244,4 +245,42 @@ it('lists the variants', async () => {
   const { stdout } = await longsight('variants', '--json');
   const ids = (JSON.parse(stdout) as { id: string }[]).map(({ id }) => id);
   expect(ids).toEqual(expect.arrayContaining(['dense', 'local', 'segmented']));
+});
+
+describe('a schedule in a file', () => {
+  it('says the mode and the layers, which the command line may say otherwise', async () => {
+    await withText(TEXT, async (file, folder) => {
+      const path = join(folder, 'schedule.json');
+      const variant = { id: 'local', params: { window: 4 } };
+      await writeFile(
+        path,
+        JSON.stringify({ mode: 'shadow', layers: '1', others: [{ layers: '2', variant }] }),
+      );
+      const args = ['inspect', file, '--device', 'cpu', '--variant', 'strided', '--schedule', path, '--json'];
+      const scheduleIn = async (...more: string[]) => {
+        const { stdout, stderr } = await longsight(...args, ...more);
+        expect(stderr).toBe('');
+        return JSON.parse(stdout) as { mode: RunMode; layerVariants: readonly VariantChoice[] };
+      };
+      const read = await scheduleIn();
+      expect(read.mode).toBe('shadow');
+      expect(read.layerVariants.map(({ id }) => id)).toEqual(['dense', 'strided', 'local', 'dense']);
+      const said = await scheduleIn('--mode', 'live', '--layers', '0');
+      expect(said.layerVariants.map(({ id }) => id)).toEqual(['strided', 'dense', 'local', 'dense']);
+      expect(said.mode).toBe('live');
+    });
+  });
+});
+
+describe('compare --sweep', () => {
+  it.each([
+    { args: ['--sweep', 'local:window=8,wide'], says: /smallest of numbers; 'wide' of window is none/ },
+    { args: ['--schedule', 'x.json'], says: /--schedule writes what a --sweep finds/ },
+  ])('is refused before anything runs: $args', async ({ args, says }) => {
+    await withText(TEXT, async file => {
+      const { code, stderr } = await longsight('compare', file, '--device', 'cpu', ...args);
+      expect(code).toBe(1);
+      expect(stderr).toMatch(says);
+    });
+  });
 });

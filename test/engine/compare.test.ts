@@ -11,6 +11,7 @@ import { headBudgets, scheduleOf } from '../../src/engine/sweep';
 import type { Comparison } from '../../src/protocol/comparison';
 import { EVERYWHERE, type VariantChoice } from '../../src/protocol/inspection';
 import { SMALL_LLAMA, writeRandomLlama } from '../support/checkpoints';
+import { Cancelled, Problem } from '../../src/protocol/problem';
 import { inFolder, LAB_BASE } from '../support/folders';
 import { llamaForward, type LlamaRun } from '../support/llamaReference';
 
@@ -146,6 +147,12 @@ describe('a comparison', () => {
         schedule: EVERYWHERE,
       });
       const candidates = [{ id: 'local', params: candidate }];
+      await engine.inspect({
+        ...request,
+        id: 'shadow',
+        variant: candidates[0]!,
+        schedule: { ...EVERYWHERE, mode: 'shadow' },
+      });
       const { candidates: found } = await engine.compare({ id: 'c', of: 'own', candidates, live: false });
       const { recall } = found[0]!;
       for (const [layer, head] of [
@@ -159,8 +166,32 @@ describe('a comparison', () => {
           for (const { index, weight } of row!.keys) if (keeps(token, index)) sum += weight;
         }
         expect(recall[layer * 4 + head]).toBeCloseTo(sum / ids.length, 4);
+        const stats = await engine.stats('shadow', { layer, head });
+        expect(stats.recall.reduce((total, share) => total + share, 0)).toBeCloseTo(sum, 3);
       }
     });
+  });
+
+  it('waits for an inspection to be whole, and ends for a newer one under its id', async () => {
+    const request = { text: TEXT, model: LAB_BASE, device: 'cpu', maxTokens: 10_000 } as const;
+    const native = { variant: { id: 'native', params: {} }, schedule: EVERYWHERE };
+    let early: Promise<unknown> | undefined;
+    const watched = createEngine({
+      started: ({ id }) => {
+        const compared = watched.compare({ id: 'early', of: id, candidates: [], live: false });
+        early = compared.catch((error: unknown) => error);
+      },
+      progress: () => undefined,
+      log: () => undefined,
+    });
+    await watched.inspect({ ...request, ...native, id: 'document' });
+    expect(await early).toEqual(
+      new Problem('This document is still being inspected. Compare when it is done.'),
+    );
+    const compare = { id: 'twice', of: 'document', candidates: CANDIDATES.slice(0, 2), live: false };
+    const [first, second] = await Promise.allSettled([watched.compare(compare), watched.compare(compare)]);
+    expect(first).toMatchObject({ status: 'rejected', reason: new Cancelled() });
+    expect(second.status).toBe('fulfilled');
   });
 
   it('needs a baseline that ran with its own attention', async () => {

@@ -120,6 +120,16 @@ describe('a tensor dump', () => {
     });
   });
 
+  it('places tokens that cover nothing after the token before them', async () => {
+    const offsets = { dtype: 'I64', shape: [1, 4, 2], data: Int32Array.of(0, 0, 0, 2, 2, 5, 0, 0) } as const;
+    const tensors = { q: tensor(1, 4, 4), k: tensor(1, 4, 4), v: tensor(1, 4, 4), offsets };
+    await withDump(tensors, { text: 'to be' }, async path => {
+      const { starts, ends } = (await openDump(path)).source.table;
+      expect([...starts]).toEqual([0, 0, 2, 5]);
+      expect([...ends]).toEqual([0, 2, 5, 5]);
+    });
+  });
+
   it('attends as a case file names it', async () => {
     const tensors = { q: tensor(2, 9, 4), k: tensor(2, 9, 4), v: tensor(2, 9, 4) };
     await withDump(tensors, { variant: 'local', params: '{"window": 3}' }, async path => {
@@ -128,6 +138,12 @@ describe('a tensor dump', () => {
       const [row] = await engine.rows([{ id: 'dump', layer: 0, head: 1, token: 8, top: 9, profile: 0 }]);
       expect(row!.admitted).toBe(3);
       expect(await engine.dumpText(path)).toBe('0 1 2 3 4 5 6 7 8 ');
+    });
+  });
+
+  it('has no logits to write', async () => {
+    await withDump(twoLayers(), {}, async path => {
+      await expect(inspect(path, { logits: `${path}.logits` })).rejects.toThrow(/no model to make logits/);
     });
   });
 
@@ -157,6 +173,35 @@ describe('a tensor dump', () => {
       },
       metadata: { text: 'short' },
       says: /covers character 99, but the text has 5/,
+    },
+    {
+      tensors: {
+        q: tensor(1, 2, 4),
+        k: tensor(1, 2, 4),
+        v: tensor(1, 2, 4),
+        offsets: { dtype: 'I64', shape: [2, 2], data: Int32Array.of(2, 4, 0, 2) } as const,
+      },
+      metadata: { text: 'short' },
+      says: /token 1 covers characters 0 to 2, which is out of order after 2 to 4/,
+    },
+    {
+      tensors: {
+        q: { dtype: 'F32', shape: [0, 2 ** 40, 64], data: new Float32Array(0) } as const,
+        k: { dtype: 'F32', shape: [0, 2 ** 40, 64], data: new Float32Array(0) } as const,
+        v: { dtype: 'F32', shape: [0, 2 ** 40, 64], data: new Float32Array(0) } as const,
+      },
+      metadata: {},
+      says: /q is \[0, 1099511627776, 64\]; expected at least one head, token and feature/,
+    },
+    {
+      tensors: {
+        q: tensor(1, 2, 4),
+        k: tensor(1, 2, 4),
+        v: tensor(1, 2, 4),
+        ids: { dtype: 'I64', shape: [3], data: Int32Array.of(1, 2, 3) } as const,
+      },
+      metadata: {},
+      says: /'ids' is \[3\], expected \[2\]/,
     },
   ])('is refused in a sentence: $says', async ({ tensors, metadata, says }) => {
     await withDump(tensors as Record<string, TensorData>, metadata as Record<string, string>, async path => {

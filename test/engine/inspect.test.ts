@@ -1,6 +1,6 @@
 /** The whole pipeline against a forward pass by plain loops that shares nothing with the graph builder. */
 
-import { readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 
@@ -10,6 +10,7 @@ import { Cancelled, Problem } from '../../src/protocol/problem';
 import { createEngine } from '../../src/engine/engine';
 import { openCheckpoint } from '../../src/engine/model/checkpoint';
 import { readFloats, readHeader } from '../../src/engine/model/safetensors';
+import { openRowWriter } from '../../src/engine/model/writeRows';
 import { writeRandomLlama } from '../support/checkpoints';
 import { devicesUnderTest } from '../support/devices';
 import { inFolder, LAB_BASE } from '../support/folders';
@@ -194,6 +195,8 @@ describe('an edited document', () => {
         if (variant.id !== 'gla') expect(one.entropy[token]).toBeCloseTo(other.entropy[token]!, 4);
       }
       expect(one.entropy[last]).toBeCloseTo(other.entropy[last]!, 4);
+      const known = (values: Float32Array) => values.reduce((sum, x) => sum + (Number.isNaN(x) ? 0 : 1), 0);
+      expect(known(one.entropy)).toBe(known(other.entropy));
       expect((await engine.tokenDetail('next', next.kept)).predictions[0]!.id).toBe(
         (await engine.tokenDetail('fresh', next.kept)).predictions[0]!.id,
       );
@@ -436,3 +439,32 @@ describe('trouble', () => {
 });
 
 afterAll(() => engine.close('document'));
+
+describe('a file of logits', () => {
+  it('never takes the place of the weights', async () => {
+    await inFolder(async folder => {
+      await writeRandomLlama(folder);
+      const logits = join(folder, 'model.safetensors');
+      const before = await readFile(logits);
+      const written = engine.inspect(request({ id: 'logits', model: folder, ids: [1, 2], logits }));
+      await expect(written).rejects.toThrow(/holds the weights of the model/);
+      expect((await readFile(logits)).equals(before)).toBe(true);
+    });
+  });
+
+  it('is whole or not there', async () => {
+    await inFolder(async folder => {
+      const path = join(folder, 'logits');
+      const half = await openRowWriter(path, 'logits', [2, 3]);
+      await half.write(Float32Array.of(1, 2, 3));
+      await half.discard();
+      expect(await readdir(folder)).toEqual([]);
+      const whole = await openRowWriter(path, 'logits', [1, 3]);
+      await whole.write(Float32Array.of(1, 2, 3));
+      await whole.finish();
+      expect(await readdir(folder)).toEqual(['logits']);
+      expect([...(await readFloats((await readHeader(path)).tensors.get('logits')!))]).toEqual([1, 2, 3]);
+      await expect(openRowWriter(join(folder, 'none', 'x'), 'logits', [1, 1])).rejects.toThrow(Problem);
+    });
+  });
+});

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { expect, it } from 'vitest';
 
+import { Problem } from '../../src/protocol/problem';
 import { removeLeftovers, TensorStore } from '../../src/engine/tensorStore';
 import { inFolder } from '../support/folders';
 
@@ -63,5 +64,15 @@ it('says in a sentence that the disk does not take it', async () => {
     filled(store, 1);
     await expect(store.settle()).rejects.toThrow(/could not be written to .*file/);
     await store.close();
+  });
+});
+
+it('says in a sentence that what was written out is gone', async () => {
+  await inFolder(async directory => {
+    const store = new TensorStore({ directory, budget: 0 });
+    const { tensor } = filled(store, 1);
+    await store.settle();
+    await store.close();
+    expect(() => tensor.data).toThrow(Problem);
   });
 });
