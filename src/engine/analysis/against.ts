@@ -9,7 +9,7 @@ import { strongestKeys } from './row';
 const MISSED = 8;
 
 /**
- * `|y - y_dense| / |y_dense|` of every row of `E` numbers; 0 where both are zero.
+ * `|y - y_dense| / |y_dense|` of every row of `E` numbers; 0 where both are zero, 1 where only the dense one is.
  *
  * @param width `E`
  */
@@ -21,7 +21,8 @@ export function outputErrors(y: Float32Array, dense: Float32Array, width: number
       off += (y[at]! - dense[at]!) ** 2;
       size += dense[at]! ** 2;
     }
-    return off === 0 ? 0 : Math.sqrt(off / size);
+    if (off === 0) return 0;
+    return size === 0 ? 1 : Math.sqrt(off / size);
   });
 }
 
