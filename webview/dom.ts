@@ -41,6 +41,17 @@ export function show(element: HTMLElement, visible: boolean): void {
   if (element.hidden === visible) element.hidden = !visible;
 }
 
+/** Replaces all children; a focus inside goes to what stands in its place among the new ones. */
+export function refill(parent: HTMLElement, ...children: readonly Node[]): void {
+  const focusable = (): readonly HTMLElement[] => [...parent.querySelectorAll<HTMLElement>('button')];
+  const place = focusable().findIndex(element => element === document.activeElement);
+  parent.replaceChildren(...children);
+  if (place >= 0)
+    focusable()
+      .at(Math.min(place, focusable().length - 1))
+      ?.focus({ preventScroll: true });
+}
+
 let last = 0;
 
 /** An id that no other element of this page has. */

@@ -7,7 +7,6 @@ import { Announcer } from './announce';
 import { Context } from './context';
 import { h } from './dom';
 import { keepFolds } from './folding';
-import { HeadStats } from './headStats';
 import { connect } from './host';
 import { readChoices, Store, textsOf } from './state';
 import { Texts } from './texts';
@@ -49,7 +48,6 @@ function start(app: HTMLElement): void {
   );
   store.watch(model => model.choices, save);
 
-  const headStats = new HeadStats(context);
   app.replaceChildren(
     h(
       'main',
@@ -57,12 +55,12 @@ function start(app: HTMLElement): void {
       createHeader(context),
       createOverview(context),
       createRow(context),
-      createRibbon(context, headStats),
+      createRibbon(context),
       createMap(context),
       createSegments(context),
       createMemory(context),
       createHurts(context),
-      h('div', { class: 'aside' }, createHeads(context), createDilution(context, headStats)),
+      h('div', { class: 'aside' }, createHeads(context), createDilution(context)),
     ),
     tip.element,
     announcer.element,

@@ -28,7 +28,7 @@ type Command = (app: App, ...args: readonly unknown[]) => unknown;
 
 /** A command without an entry here does not exist; `commands.test.ts` holds package.json against it. */
 export const COMMANDS: Readonly<Record<string, Command>> = {
-  inspectDocument: app => app.runs.inspect(activeEditor().document),
+  inspectDocument: app => app.runs.inspect(textEditor(app).document),
   inspectSelection,
   inspectAgain,
   chooseModel,
@@ -79,8 +79,13 @@ export function registerCommands(app: App): vscode.Disposable {
   );
 }
 
-function activeEditor(): vscode.TextEditor {
-  const editor = vscode.window.activeTextEditor;
+/** The one with the focus; while the panel beside has it, the one that the panel is about. */
+function textEditor({ inspections }: App): vscode.TextEditor {
+  const editor =
+    vscode.window.activeTextEditor ??
+    vscode.window.visibleTextEditors.find(
+      ({ document }) => document.uri.toString() === inspections.currentDocument,
+    );
   if (editor !== undefined) return editor;
   throw new Remediable(new Problem('No text editor is active; open a document and inspect it.'), [
     'openExample',
@@ -94,7 +99,7 @@ function current(app: App): Inspection {
 }
 
 async function inspectSelection(app: App): Promise<void> {
-  const { document, selection } = activeEditor();
+  const { document, selection } = textEditor(app);
   if (selection.isEmpty)
     throw new Problem('Nothing is selected; select some text, or inspect the whole document.');
   await app.runs.inspect(document, new vscode.Range(selection.start, selection.end));
@@ -104,7 +109,7 @@ async function inspectSelection(app: App): Promise<void> {
 async function inspectAgain(app: App, key: unknown = app.inspections.currentDocument): Promise<void> {
   const document = typeof key === 'string' ? openDocument(key) : undefined;
   if (document === undefined) {
-    await app.runs.inspect(activeEditor().document);
+    await app.runs.inspect(textEditor(app).document);
     return;
   }
   const before = app.inspections.of(document.uri.toString()).inspection;

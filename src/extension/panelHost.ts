@@ -85,8 +85,9 @@ export class PanelHost implements HostApi {
     return compact(await this.parts.engine.overview(this.inspection().id));
   }
 
-  async stats(...[head]: Parameters<HostApi['stats']>): ReturnType<HostApi['stats']> {
-    return compact(await this.parts.engine.stats(this.inspection().id, head));
+  async stats(...[head, names]: Parameters<HostApi['stats']>): ReturnType<HostApi['stats']> {
+    const stats = await this.parts.engine.stats(this.inspection().id, head);
+    return compact(Object.fromEntries(names.map(name => [name, stats[name]])));
   }
 
   async rows(...[rows, profile]: Parameters<HostApi['rows']>): ReturnType<HostApi['rows']> {

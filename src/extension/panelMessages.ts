@@ -4,7 +4,7 @@
  */
 
 import * as v from 'valibot';
-import { RUN_MODES } from '../protocol/inspection';
+import { RUN_MODES, STAT_NAMES } from '../protocol/inspection';
 import { cellsOf, MAP_CELLS, MAP_ROWS } from '../protocol/map';
 import { FILE_KINDS, FILE_LIMIT, type HostApi, type PanelCommand } from '../protocol/panel';
 import { Problem } from '../protocol/problem';
@@ -27,6 +27,7 @@ const selection = v.object({
 const PANEL_COMMANDS = [
   'inspectDocument',
   'inspectSelection',
+  'inspectAgain',
   'chooseModel',
   'chooseVariant',
   'chooseSchedule',
@@ -40,9 +41,16 @@ const PANEL_COMMANDS = [
   'exportReport',
 ] as const satisfies readonly PanelCommand[];
 
+/** Parameters of a variant in one message, at most. */
+const MANY_PARAMS = 100;
+
+const word = v.pipe(v.string(), v.maxLength(100));
 const variant = v.object({
-  id: v.pipe(v.string(), v.maxLength(100)),
-  params: v.record(v.string(), v.union([v.number(), v.boolean(), v.string()])),
+  id: word,
+  params: v.pipe(
+    v.record(word, v.union([v.number(), v.boolean(), word])),
+    v.check(params => Object.keys(params).length <= MANY_PARAMS, `at most ${MANY_PARAMS} parameters`),
+  ),
 });
 
 const layers = v.pipe(v.string(), v.maxLength(1000));
@@ -83,6 +91,20 @@ const file = v.object({
 /** Rows and texts asked in one call, at most. */
 const MANY = 20_000;
 
+/** Cells of the profiles of all rows asked in one call, at most: 16 MiB of answer. */
+const MANY_CELLS = 2 ** 22;
+
+const rows = v.pipe(
+  v.strictTuple([
+    v.pipe(v.array(row), v.maxLength(MANY)),
+    v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(16_384)),
+  ]),
+  v.check(
+    ([list, profile]) => list.length * profile <= MANY_CELLS,
+    `at most ${MANY_CELLS} cells of profiles a call`,
+  ),
+);
+
 /** An argument that may be missing. */
 const oneOrNone = v.pipe(
   v.array(v.unknown()),
@@ -98,11 +120,8 @@ const ARGUMENTS = {
   setVariant: v.strictTuple([variant, schedule]),
   reveal: v.strictTuple([index]),
   overview: v.strictTuple([]),
-  stats: v.strictTuple([head]),
-  rows: v.strictTuple([
-    v.pipe(v.array(row), v.maxLength(MANY)),
-    v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(16_384)),
-  ]),
+  stats: v.strictTuple([head, v.pipe(v.array(v.picklist(STAT_NAMES)), v.maxLength(STAT_NAMES.length))]),
+  rows,
   structure: v.pipe(oneOrNone, v.strictTuple([v.optional(row)])),
   memory: v.strictTuple([row]),
   map: v.strictTuple([tile]),

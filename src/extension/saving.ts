@@ -1,5 +1,6 @@
 /** Files that people ask for: where to, and writing them. */
 
+import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import type { SavedFile } from '../protocol/panel';
@@ -47,6 +48,7 @@ function folderOf(document: string): string {
   const uri = vscode.Uri.parse(document);
   if (uri.scheme === 'file') return dirname(uri.fsPath);
   return (
-    vscode.workspace.workspaceFolders?.find(({ uri: { scheme } }) => scheme === 'file')?.uri.fsPath ?? ''
+    vscode.workspace.workspaceFolders?.find(({ uri: { scheme } }) => scheme === 'file')?.uri.fsPath ??
+    homedir()
   );
 }

@@ -10,6 +10,7 @@ import {
   type Schedule,
   type VariantChoice,
 } from '../protocol/inspection';
+import { isLayerList } from './parameters';
 
 export interface Settings {
   /** A checkpoint folder; empty for the bundled model. */
@@ -86,7 +87,13 @@ const layerVariants: Rule<Readonly<Record<string, WrittenVariant>>> = {
   allowed:
     'an object of layers with variants, such as { "0-1": "local", "3": { "id": "topk", "params": { "k": 8 } } }',
   accepts: (value): value is Readonly<Record<string, WrittenVariant>> =>
-    isRecord(value) && Object.values(value).every(isWrittenVariant),
+    isRecord(value) && Object.keys(value).every(isLayerList) && Object.values(value).every(isWrittenVariant),
+};
+
+const layers: Rule<string> = {
+  default: 'all',
+  allowed: 'all, or numbers and ranges of layers from 0 such as 0, 2-3',
+  accepts: (value): value is string => typeof value === 'string' && isLayerList(value),
 };
 
 function isWrittenVariant(value: unknown): value is WrittenVariant {
@@ -99,11 +106,14 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Ranges first: the last one that names a layer has it, and a single layer is meant to win over a range. */
 function readLayerVariants(written: Readonly<Record<string, WrittenVariant>>): readonly LayerVariant[] {
-  return Object.entries(written).map(([layers, variant]) => {
+  const named = Object.entries(written).map(([layers, variant]) => {
     const { id, params = {} } = typeof variant === 'string' ? { id: variant } : variant;
     return { layers, variant: { id, params } };
   });
+  const isSingle = (part: LayerVariant): boolean => /^\s*\d+\s*$/.test(part.layers);
+  return [...named.filter(part => !isSingle(part)), ...named.filter(isSingle)];
 }
 
 export const MAX_TOKENS_LIMIT = 2 ** 21;
@@ -114,7 +124,7 @@ export const SETTING_RULES = {
   variant: text('native', 'the name of an attention variant'),
   variantParameters: parameters,
   mode,
-  layers: text('all', 'the layers the variant attends in, as all or 0, 2-3'),
+  layers,
   layerVariants,
   device,
   topKeys: whole(64, 1, 512),

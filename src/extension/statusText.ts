@@ -20,7 +20,7 @@ export function statusLine({ summary, running, staleFrom, problem }: StatusConte
   if (summary === undefined) return problem === undefined ? undefined : '$(warning) Longsight';
   const parts = [
     summary.model.name,
-    summary.variant.id,
+    summary.schedule.mode === 'shadow' ? `${summary.variant.id} in shadow` : summary.variant.id,
     summary.device.name,
     countOf(summary.tokens, 'token'),
     staleFrom === undefined ? seconds(summary.seconds) : 'stale',

@@ -1,10 +1,10 @@
 /** A new user's first minutes: open a document, inspect it, hover a word, look at the panel. */
 
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import type { Frame } from 'playwright-core';
+import type { Frame, Locator } from 'playwright-core';
 
 import { THEMES, Workbench } from './workbench';
 import type { Theme } from './workbench';
@@ -29,6 +29,20 @@ their children, and the children remembered everything.
 They remembered the name of every boat and the hour it left. So the harbour master wrote a new
 book, and in the new book she wrote the names of the children too.
 `;
+
+/** Widths of the side bar that holds the panel, and of the window around it. */
+const SIZES = [
+  { size: 'narrow', window: [900, 1000], sideBar: 280 },
+  { size: 'wide', window: [1600, 1000], sideBar: 620 },
+] as const;
+
+/** What only a memory or a shadow run fills, with what shows that it is filled. */
+const SHADOW_VIEWS = {
+  map: 'canvas',
+  memory: 'canvas',
+  hurts: '.hurts tbody tr',
+  dilution: 'canvas',
+} as const;
 
 describe('first light', function () {
   this.timeout(180_000);
@@ -84,7 +98,10 @@ describe('first light', function () {
     await workbench.command('Longsight: Show Panel');
     panel = await workbench.panelFrame('[data-view="overview"]');
     for (const view of ['overview', 'row', 'segments']) {
-      await panel.locator(`section[data-view="${view}"] canvas`).first().waitFor();
+      // What is out of sight is not asked for.
+      await panel.locator(`section[data-view="${view}"]`).evaluate(element => {
+        element.scrollIntoView({ block: 'start' });
+      });
       await workbench.drawn(panel, `section[data-view="${view}"] canvas`);
     }
   });
@@ -101,10 +118,7 @@ describe('first light', function () {
   });
 
   for (const theme of Object.keys(THEMES) as Theme[]) {
-    for (const { size, window, sideBar } of [
-      { size: 'narrow', window: [900, 1000], sideBar: 280 },
-      { size: 'wide', window: [1600, 1000], sideBar: 620 },
-    ] as const) {
+    for (const { size, window, sideBar } of SIZES) {
       it(`is drawn in the ${theme} theme, ${size}`, async () => {
         await workbench.setTheme(theme);
         await workbench.resize(window[0], window[1]);
@@ -125,6 +139,77 @@ describe('first light', function () {
         );
         assert.ok(overflow <= 0, `the panel is ${overflow} px wider than its view`);
       });
+    }
+  }
+
+  it('lays a variant with a memory beside the model, as the folder’s settings say', async () => {
+    const settings = join(workbench.stage.folder, '.vscode');
+    mkdirSync(settings, { recursive: true });
+    const chosen = {
+      'longsight.variant': 'recurrent-memory',
+      'longsight.variantParameters': { segment: 32 },
+      'longsight.mode': 'shadow',
+    };
+    writeFileSync(join(settings, 'settings.json'), JSON.stringify(chosen));
+    // The panel hears of the settings when the editor has read them.
+    await panel.locator('vscode-text-field[current-value="32"]').first().waitFor();
+    await workbench.command('Longsight: Inspect Again');
+    await workbench
+      .status(/recurrent-memory in shadow · .*tokens · [\d.]+ (m?s|min)/)
+      .waitFor({ timeout: 60_000 });
+    await showShadowViews();
+  });
+
+  it('keeps a folded view folded when the panel is hidden and shown again', async () => {
+    const fold = (): Locator => panel.locator('section[data-view="ribbon"] .fold');
+    await fold().click();
+    await workbench.command('View: Show Explorer');
+    await workbench.command('Longsight: Show Panel');
+    panel = await workbench.panelFrame('section[data-view="ribbon"] .fold[aria-expanded="false"]');
+    await fold().click();
+    await panel.locator('section[data-view="ribbon"] canvas').waitFor();
+  });
+
+  for (const theme of Object.keys(THEMES) as Theme[]) {
+    for (const { size, window, sideBar } of SIZES) {
+      it(`shows the shadow run in the ${theme} theme, ${size}`, async () => {
+        await workbench.setTheme(theme);
+        await workbench.resize(window[0], window[1]);
+        await workbench.sideBar(sideBar);
+        await workbench.page.mouse.move(window[0] - 100, window[1] - 200);
+        await showShadowViews(view => `${view}-${theme}-${size}`);
+        const overflow = await panel.evaluate(
+          () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+        );
+        assert.ok(overflow <= 0, `the panel is ${overflow} px wider than its view`);
+      });
+    }
+  }
+
+  it('shows in the map what the variant misses', async () => {
+    await workbench.setTheme('dark');
+    const map = panel.locator('section[data-view="map"]');
+    await map.locator('vscode-dropdown').focus();
+    await workbench.page.keyboard.press('ArrowDown');
+    await workbench.page.keyboard.press('ArrowDown');
+    await map.getByText(/The variant misses [\d.]+ % of the dense mass in view\.$/).waitFor();
+    await map.evaluate(element => {
+      element.scrollIntoView({ block: 'start' });
+    });
+    await workbench.page.mouse.move(1500, 800);
+    await workbench.screenshot('missed-dark-wide');
+  });
+
+  /** Scrolls to every view that a shadow run fills, waits until it is, and takes its picture. */
+  async function showShadowViews(named?: (view: string) => string): Promise<void> {
+    for (const [view, filled] of Object.entries(SHADOW_VIEWS)) {
+      const section = panel.locator(`section[data-view="${view}"]`);
+      await section.evaluate(element => {
+        element.scrollIntoView({ block: 'start' });
+      });
+      await section.locator(filled).first().waitFor();
+      if (filled === 'canvas') await workbench.drawn(panel, `section[data-view="${view}"] canvas`);
+      if (named !== undefined) await workbench.screenshot(named(view));
     }
   }
 });

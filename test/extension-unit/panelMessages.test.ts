@@ -37,7 +37,7 @@ describe('messages from the panel', () => {
     ],
     ['reveal', 0],
     ['overview'],
-    ['stats', { layer: 0, head: 0 }],
+    ['stats', { layer: 0, head: 0 }, ['span', 'sink']],
     ['rows', [{ layer: 0, head: 0, token: 3 }], 400],
     ['structure', { layer: 0, head: 0, token: 3 }],
     ['memory', { layer: 0, head: 0, token: 3 }],
@@ -74,6 +74,9 @@ describe('messages from the panel', () => {
     ['reveal', '3'],
     ['rows', [{ layer: 0, head: 0, token: 3 }], 1e6],
     ['rows', 'all', 10],
+    ['stats', { layer: 0, head: 0 }],
+    ['stats', { layer: 0, head: 0 }, ['loss']],
+    ['stats', { layer: 0, head: 0 }, Array.from({ length: 99 }, () => 'span')],
     ['rows', Array.from({ length: 1000 }, () => ({ layer: 0, head: 0, token: 3 })), 16_384],
     ['setVariant', { id: 'local', params: { mode: 'x'.repeat(101) } }, EVERYWHERE],
     [

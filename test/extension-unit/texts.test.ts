@@ -210,8 +210,10 @@ describe('the status bar', () => {
 
   it('names model, variant, device, tokens and time', () => {
     expect(statusLine({ ...none, summary })).toBe(
-      '$(telescope) lab_base · local · cpu · 1,234 tokens · 1.2 s',
+      '$(telescope) lab_base · local in shadow · cpu · 1,234 tokens · 1.2 s',
     );
+    const schedule = { ...summary.schedule, mode: 'live' } as const;
+    expect(statusLine({ ...none, summary: { ...summary, schedule } })).toContain('· local · cpu');
     expect(statusLine({ ...none, summary, staleFrom: 3 })).toContain('stale');
   });
 

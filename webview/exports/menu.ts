@@ -6,14 +6,14 @@ import { icon } from '../icons';
 import { type MenuItem, menuButton } from '../menu';
 import type { Drawing } from '../surface';
 import { pngOf, svgOf } from './picture';
-import { type About, csvOf, jsonOf, type Table } from './table';
+import { type About, csvOf, jsonOf, loaded, type Table, type TableToCome } from './table';
 
 export interface Exported {
   /** What the files show, such as `Span of every token, layer 2 head 3`. */
   readonly title: string;
   /** Undefined for a view that has none, or does not show it now. */
   readonly drawing: Drawing | undefined;
-  readonly tables: readonly Table[];
+  readonly tables: readonly (Table | TableToCome)[];
 }
 
 /**
@@ -27,14 +27,14 @@ export function exportMenu(
 ): HTMLElement {
   const { store, theme } = context;
 
-  function save(kind: SavedFile['kind'], part: string, content: () => string): void {
+  function save(kind: SavedFile['kind'], part: string, content: () => string | Promise<string>): void {
     const { documentName } = store.model.state ?? {};
     const stem = (documentName ?? 'document').replace(/\.[^.]*$/, '');
     context.attempt(async () => {
       const saved = await context.host.save({
         name: `${stem} ${part}`.slice(0, 200),
         kind,
-        content: content(),
+        content: await content(),
       });
       if (saved) context.announcer.say(`Saved ${part} as ${kind.toUpperCase()}.`);
     });
@@ -77,7 +77,10 @@ export function exportMenu(
     const sheets = tables.map(table => ({
       text: tables.length === 1 ? 'Numbers as CSV…' : `${capital(table.name)} as CSV…`,
       help: `Save ${table.name} as a table for spreadsheets, with all digits`,
-      act: () => save('csv', tables.length === 1 ? title : `${title}, ${table.name}`, () => csvOf(table)),
+      act: () =>
+        save('csv', tables.length === 1 ? title : `${title}, ${table.name}`, async () =>
+          csvOf(await loaded(table)),
+        ),
     }));
     return [
       ...pictures,
@@ -85,7 +88,8 @@ export function exportMenu(
       {
         text: 'Numbers as JSON…',
         help: 'Save all numbers of this view as JSON, with all digits',
-        act: () => save('json', title, () => jsonOf(about(title), tables)),
+        act: () =>
+          save('json', title, async () => jsonOf(about(title), await Promise.all(tables.map(loaded)))),
       },
     ];
   }

@@ -9,6 +9,16 @@ export interface Table {
   readonly columns: Readonly<Record<string, ArrayLike<Cell>>>;
 }
 
+/** A table whose numbers the page does not hold: they are fetched when it is saved. */
+export interface TableToCome {
+  readonly name: string;
+  load(): Promise<Table>;
+}
+
+export async function loaded(table: Table | TableToCome): Promise<Table> {
+  return 'load' in table ? await table.load() : table;
+}
+
 /** What an export is of, such as the model's name and the head's place. */
 export type About = Readonly<Record<string, unknown>>;
 

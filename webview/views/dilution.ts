@@ -1,6 +1,5 @@
 /** Whether the selected head's attention thins out as its context grows. */
 
-import type { TokenStats } from '../../src/protocol/inspection';
 import type { Context } from '../context';
 import { h, setAttribute, setText, show } from '../dom';
 import { clamp } from '../draw/axis';
@@ -8,20 +7,23 @@ import { binNear, DILUTION_HEIGHT, type DilutionData, drawDilution } from '../dr
 import { type DilutionBin, dilutionBins, ofUniform } from '../draw/dilutionBins';
 import { binsTable, contextText, details, keysText, spread, summary } from '../dilutionText';
 import { exportMenu } from '../exports/menu';
-import { statsTable } from '../exports/tables';
 import { count, nats, plural, share, weight } from '../format';
-import type { HeadStats } from '../headStats';
+import { allTokens, type StatsOf, watchStats } from '../headStats';
 import { section, tableToggle } from '../section';
 import { Surface } from '../surface';
+import { WhenSeen } from '../whenSeen';
 
-export function createDilution(context: Context, headStats: HeadStats): HTMLElement {
+/** The statistics that tell how a head spreads. */
+const SHOWN = ['entropy', 'peak', 'sink'] as const;
+
+export function createDilution(context: Context): HTMLElement {
   const { store, theme, tip } = context;
   const view = section(
     'dilution',
     'Dilution',
     'Whether the head’s attention thins out as its context grows: medians of its tokens by context length, and bands that hold the middle 80 % of them',
   );
-  let stats: TokenStats | undefined;
+  let stats: StatsOf<'entropy' | 'peak' | 'sink'> | undefined;
   let bins: readonly DilutionBin[] = [];
   let active: number | undefined;
 
@@ -73,7 +75,7 @@ export function createDilution(context: Context, headStats: HeadStats): HTMLElem
     exportMenu(context, 'the dilution', () => {
       if (stats === undefined || bins.length === 0) return undefined;
       const { layer = 0, head = 0 } = store.selection ?? {};
-      const tables = [binsTable(bins, all()), statsTable(stats)];
+      const tables = [binsTable(bins, all()), allTokens(context)];
       return { title: `Dilution of layer ${layer}, head ${head}`, drawing: surface.drawing, tables };
     }),
     tableToggle(store, 'dilution', 'the dilution'),
@@ -121,38 +123,49 @@ export function createDilution(context: Context, headStats: HeadStats): HTMLElem
     );
   }
 
-  headStats.watch(answer => {
-    show(view.element, answer !== undefined);
-    stats = undefined;
-    bins = [];
-    active = undefined;
-    if (answer === undefined) return;
-    if (answer.kind === 'problem') {
-      view.message(answer.problem, context.tone);
-      return;
-    }
-    stats = answer.value;
-    bins = dilutionBins(stats);
-    const running = store.model.state?.running !== undefined;
-    view.message(
-      bins.length > 0
-        ? undefined
-        : running
-          ? 'The layer is not computed yet.'
-          : 'The variant of this layer has no statistics of its tokens; choose another layer or variant.',
-    );
-    if (bins.length === 0) return;
-    const { layer = 0, head = 0 } = store.selection ?? {};
-    setAttribute(plot, 'aria-label', `Spread by context length, layer ${layer} head ${head}`);
-    const known = bins.reduce((sum, bin) => sum + bin.tokens, 0);
-    const sampled =
-      known === stats.entropy.length
-        ? ''
-        : ` From ${count(known)} of ${plural(stats.entropy.length, 'token')}.`;
-    setText(sentence, `${summary(bins, all())}${sampled}`);
-    fill();
-    say();
-  });
+  store.watch(
+    ({ state }) => state?.inspection !== undefined,
+    on => show(view.element, on),
+  );
+  watchStats(
+    context,
+    new WhenSeen(view.content),
+    () => SHOWN,
+    answer => {
+      stats = undefined;
+      bins = [];
+      active = undefined;
+      if (answer === undefined) {
+        view.message('Looking…');
+        return;
+      }
+      if (answer.kind === 'problem') {
+        view.message(answer.problem, context.tone);
+        return;
+      }
+      stats = answer.value;
+      bins = dilutionBins(stats);
+      const running = store.model.state?.running !== undefined;
+      view.message(
+        bins.length > 0
+          ? undefined
+          : running
+            ? 'The layer is not computed yet.'
+            : 'The variant of this layer has no statistics of its tokens; choose another layer or variant.',
+      );
+      if (bins.length === 0) return;
+      const { layer = 0, head = 0 } = store.selection ?? {};
+      setAttribute(plot, 'aria-label', `Spread by context length, layer ${layer} head ${head}`);
+      const known = bins.reduce((sum, bin) => sum + bin.tokens, 0);
+      const sampled =
+        known === stats.entropy.length
+          ? ''
+          : ` From ${count(known)} of ${plural(stats.entropy.length, 'token')}.`;
+      setText(sentence, `${summary(bins, all())}${sampled}`);
+      fill();
+      say();
+    },
+  );
   store.watch(
     ({ state }) => state?.selection.token,
     () => surface.invalidate(),

@@ -119,12 +119,13 @@ export function createHeads(context: Context): HTMLElement {
   function mark(): void {
     const head = store.selection?.head;
     entries.forEach((entry, at) => setAttribute(entry.element, 'aria-selected', String(at === head)));
-    setAttribute(list, 'aria-activedescendant', head === undefined ? undefined : `head-option-${head}`);
+    const option = head === undefined ? undefined : entries[head]?.element.id;
+    setAttribute(list, 'aria-activedescendant', option);
   }
 
   list.addEventListener('keydown', event => {
     const head = store.selection?.head ?? 0;
-    const last = entries.length - 1;
+    const last = (store.model.state?.inspection?.heads ?? 1) - 1;
     const next = { ArrowUp: head - 1, ArrowDown: head + 1, Home: 0, End: last }[event.key];
     if (next === undefined) return;
     context.select({ head: Math.max(0, Math.min(last, next)) });

@@ -9,6 +9,7 @@ import { Latest } from '../latest';
 import { section } from '../section';
 import { dataOf, type Model } from '../state';
 import { button, dropdown } from '../ui';
+import { WhenSeen } from '../whenSeen';
 import { around, createHurtLine, type HurtLine, missedKeys } from './hurtLine';
 
 /** Shown before the reader asks for all. */
@@ -190,6 +191,7 @@ export function createHurts(context: Context): HTMLElement {
     lines[to]?.text.focus();
     event.preventDefault();
   });
+  const seen = new WhenSeen(view.content);
   store.watch(
     model => {
       const data = dataOf(model.state);
@@ -207,15 +209,15 @@ export function createHurts(context: Context): HTMLElement {
       lines = [];
       fold();
       if (key === undefined || !shadow) {
+        seen.forget();
         latest.forget();
         view.message(undefined);
         return;
       }
       const { allHeads } = model.choices;
       const { layer = 0, head = 0 } = model.state?.selection ?? {};
-      latest.ask(model.state?.inspection?.id ?? '', () =>
-        context.host.hurts(allHeads ? undefined : { layer, head }),
-      );
+      const scope = model.state?.inspection?.id ?? '';
+      seen.ask(() => latest.ask(scope, () => context.host.hurts(allHeads ? undefined : { layer, head })));
     },
   );
   store.watch(

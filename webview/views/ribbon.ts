@@ -1,33 +1,34 @@
 /** A statistic of every token of the selected head, along the document. */
 
-import type { StatName, TokenStats } from '../../src/protocol/inspection';
+import type { StatName } from '../../src/protocol/inspection';
 import type { Context } from '../context';
-import { h, setAttribute, setText, show } from '../dom';
+import { h, refill, setAttribute, setText, show } from '../dom';
 import { clamp } from '../draw/axis';
 import { greatest } from '../draw/pool';
 import { drawRibbon, RIBBON_HEIGHT } from '../draw/ribbon';
 import { exportMenu } from '../exports/menu';
-import { statsTable } from '../exports/tables';
 import { count, tokenText } from '../format';
-import type { HeadStats } from '../headStats';
+import { allTokens, type StatsOf, watchStats } from '../headStats';
 import { section, tableToggle } from '../section';
 import { rangeOf } from '../state';
 import { STATISTICS, shownStatistic, withUnit } from '../statistics';
 import { Surface } from '../surface';
+import { WhenSeen } from '../whenSeen';
 import { currentAxis, follow, wheelZoom, zoomKey } from '../zoom';
 
 const LISTED = 16;
 
-export function createRibbon(context: Context, headStats: HeadStats): HTMLElement {
+export function createRibbon(context: Context): HTMLElement {
   const { store, theme, tip, texts } = context;
   const view = section('ribbon', 'Every token', 'The statistic of every token of the selected head');
-  let stats: TokenStats | undefined;
+  /** Of the statistic that was chosen when it was asked for. */
+  let stats: Partial<StatsOf<StatName>> | undefined;
   let hover: number | undefined;
 
   const chosenStat = (): StatName => shownStatistic(store.model);
   const values = (): Float32Array => stats?.[chosenStat()] ?? new Float32Array();
   const surface = new Surface(theme, (pen, size, palette) => {
-    if (stats === undefined) return;
+    if (stats?.[chosenStat()] === undefined) return;
     const { logarithmic } = STATISTICS[chosenStat()];
     drawRibbon(
       pen,
@@ -73,7 +74,7 @@ export function createRibbon(context: Context, headStats: HeadStats): HTMLElemen
       return {
         title: `${title} of every token, layer ${layer}, head ${head}`,
         drawing: surface.drawing,
-        tables: [statsTable(stats)],
+        tables: [allTokens(context)],
       };
     }),
     tableToggle(store, 'ribbon', 'the greatest values'),
@@ -105,7 +106,8 @@ export function createRibbon(context: Context, headStats: HeadStats): HTMLElemen
     const tokens = greatest(values(), LISTED);
     setText(valueHeading, STATISTICS[stat].title);
     const fill = (): void => {
-      body.replaceChildren(
+      refill(
+        body,
         ...tokens.map(token => {
           const name = texts.of(token);
           const button = h(
@@ -133,21 +135,29 @@ export function createRibbon(context: Context, headStats: HeadStats): HTMLElemen
     });
   }
 
-  headStats.watch(answer => {
-    show(view.element, answer !== undefined);
-    if (answer === undefined) {
-      stats = undefined;
-      return;
-    }
-    if (answer.kind === 'problem') {
-      view.message(answer.problem, context.tone);
-      return;
-    }
-    stats = answer.value;
-    view.message(undefined);
-    describe();
-    list();
-  });
+  store.watch(
+    ({ state }) => state?.inspection !== undefined,
+    on => show(view.element, on),
+  );
+  watchStats(
+    context,
+    new WhenSeen(view.content),
+    model => [shownStatistic(model)],
+    answer => {
+      if (answer === undefined) {
+        stats = undefined;
+        return;
+      }
+      if (answer.kind === 'problem') {
+        view.message(answer.problem, context.tone);
+        return;
+      }
+      stats = answer.value;
+      view.message(undefined);
+      describe();
+      list();
+    },
+  );
   store.watch(
     model => {
       const { range } = rangeOf(model);

@@ -2,7 +2,7 @@
 
 import type { MemorySlot, SlotMemory } from '../../src/protocol/memory';
 import type { Context } from '../context';
-import { h, setAttribute, setText, show } from '../dom';
+import { h, refill, setAttribute, setText, show } from '../dom';
 import type { SlotsData } from '../draw/slots';
 import { drawSlots, slotAt, SLOTS_HEIGHT } from '../draw/slots';
 import { count, figure, plural, runningText, share } from '../format';
@@ -140,7 +140,7 @@ export function createSlots(context: Context): MemoryPart<SlotMemory> {
   function fill(of: SlotMemory): void {
     const shown = all ? of.slots : of.slots.slice(0, FEW);
     const most = of.slots[0]?.read ?? 0;
-    body.replaceChildren(...shown.map((slot, place) => line(of, slot, place, most)));
+    refill(body, ...shown.map((slot, place) => line(of, slot, place, most)));
     show(more, of.slots.length > FEW);
     setText(more, all ? 'Show fewer' : `Show all ${of.slots.length}`);
   }

@@ -367,14 +367,14 @@ await check('what is exported equals what the host answered', async () => {
   const csv = await exported('ribbon', 'Numbers as CSV…');
   assert.equal(csv.kind, 'csv');
   const [head, ...lines] = csv.content.trimEnd().split('\r\n');
-  assert.equal(head, 'token,entropy,span,sink,peak,error');
+  assert.equal(head, 'token,entropy,span,sink,peak,recall,error');
   const { layer, head: number } = await page.evaluate(() => globalThis.selection());
   const stats = await page.evaluate(at => globalThis.answers.stats(at), { layer, head: number });
   assert.deepEqual(
     lines.map(line => line.split(',').map(Number)),
     lines.map((_, token) => [
       token,
-      ...['entropy', 'span', 'sink', 'peak', 'error'].map(name => stats[name][token]),
+      ...['entropy', 'span', 'sink', 'peak', 'recall', 'error'].map(name => stats[name][token]),
     ]),
   );
   const json = JSON.parse((await exported('overview', 'Numbers as JSON…')).content);
@@ -408,6 +408,9 @@ await page.close();
 
 page = await stage.open({ width: 480, theme: 'dark', n: 131072, scene: 'segmented' });
 await check('the first view of 131,072 tokens takes less than 1 MB', async () => {
+  await page.locator('[data-view="ribbon"]').scrollIntoViewIfNeeded();
+  // No longer: the map below goes on looking closer for as long as it is in view.
+  await page.waitForTimeout(300);
   const { asked, bytes } = await page.evaluate(() => globalThis.traffic);
   console.log(`     ${Math.round(bytes / 1000)} kB for ${asked.join(', ')}`);
   assert.ok(bytes < 1e6);

@@ -224,7 +224,10 @@ const host: HostApi = {
     return Promise.resolve();
   },
   overview: () => Promise.resolve(overview()),
-  stats: ({ layer, head }) => Promise.resolve(tokenStats(layer, head)),
+  stats: ({ layer, head }, names) => {
+    const stats = tokenStats(layer, head);
+    return Promise.resolve(Object.fromEntries(names.map(name => [name, stats[name]])));
+  },
   rows: (refs, cells) => {
     if (scene === 'broken')
       return Promise.reject(new Problem('The engine is closed; inspect the document again.'));
@@ -300,9 +303,8 @@ const panel = createBirpc<PanelApi, HostApi>(host, {
     inbox.add(receive);
   },
   serialize: encodeMessage,
-  deserialize: message => {
-    const call: unknown = message;
-    if (typeof call === 'object' && call !== null && 'm' in call) traffic.asked.push(String(call.m));
+  deserialize: (message: object) => {
+    if ('m' in message) traffic.asked.push(String(message.m));
     return decodeMessage(message);
   },
   timeout: -1,
