@@ -138,6 +138,8 @@ export async function run(
   }
   await pass.finish();
   inspection.finish();
+  // The sum of the parts may fall short of one by a rounding.
+  hooks.progress(1, 'Done');
 }
 
 /** A dump's layers are there already, and nothing comes of their outputs. */

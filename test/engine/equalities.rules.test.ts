@@ -270,13 +270,13 @@ describe('what a rule does not take', () => {
     [['ring', { shards: 1.5 }], /'shards' of 'ring' takes a whole number/],
     [['longformer', {}, { tensors: { global: floats([N - 1]) } }], /'global' is \[44\], expected \[45\]/],
     [['document-mask', {}], /needs the document of every token, a tensor 'document' \[45\]/],
-    [['document-mask', {}, { tensors: { document: floats([1, N]) } }], /'document' is \[1, 45\]/],
+    [['document-mask', {}, { tensors: { document: floats([1, N - 1]) } }], /'document' is \[1, 44\]/],
     [['bigbird', { block: 15 }, { tensors: { random_blocks: floats([7, 2]) } }], /expected \[3, R\]/],
     [
       ['bigbird', { block: 15 }, { tensors: { random_blocks: floats([1, 1], Float32Array.of(3)) } }],
       /holds 3, which is no block/,
     ],
-    [['vertical-slash', { window: 0 }], /'window' of 'vertical-slash' takes a whole number from 1/],
+    [['vertical-slash', { window: -1 }], /'window' of 'vertical-slash' takes a whole number from 0/],
     [['mixed-span', { dense_layers: 'first' }], /takes a count or layer numbers from 0/],
   ];
 
