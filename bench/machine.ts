@@ -21,7 +21,7 @@ export function machine(): Machine {
     processor: first?.model.trim() ?? 'unknown processor',
     cores: cpus().length,
     memoryGiB: Math.round(totalmem() / 2 ** 30),
-    system: `${type()} ${release()} ${arch()}`,
+    system: `${type()} ${release().split('.').slice(0, 2).join('.')} ${arch()}`,
     node: process.version,
     runtime: runtimeVersion(),
     date: new Date().toISOString().slice(0, 10),
