@@ -90,7 +90,7 @@ describe('trouble', () => {
     for (const [name, value, sentence] of [
       ['topKeys', 0, /"longsight\.topKeys" must be a whole number from 1 to 512; found 0/],
       ['variant', 'dens', /The variant "dens" does not exist; choose one of native, dense/],
-      ['variantParameters', { width: 3 }, /The variant dense has no parameter "width"/],
+      ['variantParameters', { width: 3 }, /The variant native has no parameter "width"/],
     ] as const) {
       await app.choices.setVariant({ id: 'dense', params: {} });
       await settings.update(name, value, vscode.ConfigurationTarget.Global);
