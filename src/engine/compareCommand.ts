@@ -9,6 +9,7 @@ import { infoOf, parseSettings, print, showProgress, variantChoice } from './cli
 import { isDump } from './dump';
 import { createEngine } from './engine';
 import { writePieces } from './inspectionFile';
+import { showChoice } from './report';
 import { NATIVE } from './schedule';
 import { headBudgets, scheduleOf } from './sweep';
 import { readDocument } from './text/document';
@@ -117,7 +118,7 @@ function plain(_: string, value: unknown): unknown {
 }
 
 function comparisonTable({ tokens, loss, candidates }: Comparison): string {
-  const rows = candidates.map(candidate => [describe(candidate.variant), ...cells(candidate, loss)]);
+  const rows = candidates.map(candidate => [showChoice(candidate.variant), ...cells(candidate, loss)]);
   const columns = ['variant', 'recall', 'error', 'loss change', 'seconds'];
   const widths = columns.map((title, at) => Math.max(title.length, ...rows.map(row => row[at]?.length ?? 0)));
   const line = (row: readonly string[]) =>
@@ -134,11 +135,6 @@ function cells(
   if (problem !== undefined) return ['-', '-', '-', problem];
   const change = live?.loss === undefined || loss === undefined ? '-' : signed(live.loss - loss);
   return [mean(recall).toFixed(3), mean(error).toFixed(3), change, seconds.toFixed(1)];
-}
-
-function describe({ id, params }: VariantChoice): string {
-  const shown = Object.entries(params).map(([name, value]) => `${name}=${String(value)}`);
-  return shown.length === 0 ? id : `${id} (${shown.join(', ')})`;
 }
 
 function signed(value: number): string {

@@ -5,7 +5,8 @@
 
 import { createHash } from 'node:crypto';
 
-import type { InspectionSummary, RowRef, VariantChoice } from '../protocol/inspection';
+import { describeChoice } from '../protocol/choiceText';
+import type { InspectionSummary, RowRef } from '../protocol/inspection';
 import { brief, fixed, whole } from './htmlNumbers';
 import { data, section } from './htmlParts';
 import {
@@ -96,11 +97,6 @@ function sections(content: ReportContent): readonly Content[] {
     lossSection(content),
     tag('footer', {}, 'Written by Longsight. Positions count tokens from 0; lines count from 1.'),
   ];
-}
-
-function describeChoice({ id, params }: VariantChoice): string {
-  const values = Object.entries(params).map(([key, value]) => `${key} ${String(value)}`);
-  return values.length === 0 ? id : `${id} (${values.join(', ')})`;
 }
 
 function summarySection(summary: InspectionSummary): Markup {

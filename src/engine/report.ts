@@ -123,7 +123,8 @@ function showSpec(spec: ParamSpec): string {
   }
 }
 
-function showChoice({ id, params }: VariantChoice): string {
+/** As the command line takes it, such as `local (window=64)`. */
+export function showChoice({ id, params }: VariantChoice): string {
   const shown = Object.entries(params).map(([name, value]) => `${name}=${String(value)}`);
   return shown.length === 0 ? id : `${id} (${shown.join(', ')})`;
 }

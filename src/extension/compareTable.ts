@@ -2,7 +2,7 @@
 
 import type { InspectionSummary, Row } from '../protocol/inspection';
 import { code, codeCell, count, figure, percent, plain, shorten } from './markdown';
-import { describeChoice, describeSchedule } from './parameters';
+import { describeChoice, describeSchedule } from '../protocol/choiceText';
 
 export interface CompareContent {
   readonly name: string;

@@ -2,7 +2,7 @@
 
 import type { CandidateResult, Comparison } from '../protocol/comparison';
 import { codeCell, count, figure, percent, plain, shorten } from './markdown';
-import { describeChoice } from './parameters';
+import { describeChoice } from '../protocol/choiceText';
 
 export interface ComparisonContent {
   /** Of the document. */

@@ -3,7 +3,7 @@
 import type { InspectionSummary, Row, TokenDetail } from '../protocol/inspection';
 import type { Selection } from '../protocol/panel';
 import { code, codeCell, commandLink, count, countOf, figure, percent, plain, shorten } from './markdown';
-import { describeChoice } from './parameters';
+import { describeChoice } from '../protocol/choiceText';
 
 /** Commands a hover may run. */
 export const HOVER_COMMANDS = [

@@ -1,6 +1,6 @@
 /** Values of variant parameters as people type them, checked against what the variant declares. */
 
-import type { ParamSpec, ParamValue, Schedule, VariantChoice, VariantInfo } from '../protocol/inspection';
+import type { ParamSpec, ParamValue, VariantChoice, VariantInfo } from '../protocol/inspection';
 import { Problem } from '../protocol/problem';
 
 /** What a parameter takes, in words, such as `a whole number from 1 to 4096`. */
@@ -91,22 +91,4 @@ export function checkChoice(variants: readonly VariantInfo[], choice: VariantCho
     }
   }
   return variant;
-}
-
-/** A variant with the parameters that differ from their defaults, such as `local (window 64)`. */
-export function describeChoice(choice: VariantChoice): string {
-  const params = Object.entries(choice.params).map(([name, value]) => `${name} ${String(value)}`);
-  return params.length === 0 ? choice.id : `${choice.id} (${params.join(', ')})`;
-}
-
-/** What follows a variant where it is not the only one, or runs in shadow, such as ` in layers 0-1, in shadow`. */
-export function describeSchedule({ mode, layers, others }: Schedule): string {
-  const where = layers.trim() === 'all' ? '' : ` in layers ${layers}`;
-  const elsewhere = others.map(other => `, ${describeChoice(other.variant)} in ${other.layers}`);
-  return [where, ...elsewhere, mode === 'shadow' ? ', in shadow' : ''].join('');
-}
-
-/** Whether words name layers, whatever their number; the engine knows how many there are. */
-export function isLayerList(words: string): boolean {
-  return /^\s*(all|\d+(\s*-\s*\d+)?(\s*,\s*\d+(\s*-\s*\d+)?)*)\s*$/.test(words);
 }

@@ -13,7 +13,8 @@ import type {
 } from '../protocol/inspection';
 import type { Choices } from './choices';
 import type { Inspection } from './inspection';
-import { describeAllowed, isLayerList, parseParam, valueOf, withoutDefaults } from './parameters';
+import { describeAllowed, parseParam, valueOf, withoutDefaults } from './parameters';
+import { isLayerList } from '../protocol/choiceText';
 
 interface Item<T> extends vscode.QuickPickItem {
   readonly value: T;

@@ -10,7 +10,7 @@ import {
   type Schedule,
   type VariantChoice,
 } from '../protocol/inspection';
-import { isLayerList } from './parameters';
+import { isLayerList } from '../protocol/choiceText';
 
 export interface Settings {
   /** A checkpoint folder; empty for the bundled model. */

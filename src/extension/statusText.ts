@@ -3,7 +3,7 @@
 import type { InspectionSummary, Progress } from '../protocol/inspection';
 import type { Selection } from '../protocol/panel';
 import { count, countOf, figure, plain } from './markdown';
-import { describeChoice, describeSchedule } from './parameters';
+import { describeChoice, describeSchedule } from '../protocol/choiceText';
 import { STEPS } from './strength';
 
 export interface StatusContent {

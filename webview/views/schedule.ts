@@ -1,5 +1,6 @@
 /** How the variant runs and in which layers. */
 
+import { isLayerList } from '../../src/protocol/choiceText';
 import { RUN_MODES, type RunMode, type Schedule } from '../../src/protocol/inspection';
 import { h } from '../dom';
 import { dropdown, textField } from '../ui';
@@ -16,7 +17,6 @@ const HELP: Readonly<Record<RunMode, string>> = {
   shadow: 'The model runs dense; the variant is laid beside it on the same q, k and v',
 };
 const TITLES: Readonly<Record<RunMode, string>> = { live: 'Live', shadow: 'Shadow' };
-const LAYER_LIST = /^\s*(all|\d+(\s*-\s*\d+)?(\s*,\s*\d+(\s*-\s*\d+)?)*)\s*$/;
 
 /** What is wrong with the layers, in a sentence. */
 export const LAYERS_PROBLEM = 'layers is all, or numbers and ranges from 0 such as 0, 2-3.';
@@ -52,7 +52,7 @@ export function createSchedule(change: () => void): ScheduleControl {
     },
     read() {
       const words = layers.element.value;
-      const right = LAYER_LIST.test(words);
+      const right = isLayerList(words);
       layers.complain(right ? undefined : LAYERS_PROBLEM);
       return right ? { mode: picked, layers: words.trim(), others: shown?.others ?? [] } : undefined;
     },

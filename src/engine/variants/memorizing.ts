@@ -13,7 +13,13 @@ import { matchQueries } from './primitives/bestMatches';
 import { listedMixer } from './primitives/listed';
 import { integer, MOST_TOKENS, type Params, scale } from './primitives/params';
 import { planNode } from './primitives/planNode';
-import { afterMemory, memoryTensors, remembered } from './primitives/remembered';
+import {
+  afterMemory,
+  memoryTensors,
+  remembered,
+  rememberedSegments,
+  segmentLength,
+} from './primitives/remembered';
 import { dot, vectorOf } from './primitives/stateMemory';
 import { memoryReference } from './recurrent-memory.reference';
 
@@ -22,8 +28,6 @@ const params = {
   k: integer(32, 0, MOST_TOKENS, 'Keys of the memory that a query retrieves.'),
   scale,
 };
-
-const SEGMENT = 256;
 
 export const memorizing = variant({
   id: 'memorizing',
@@ -50,7 +54,7 @@ export const memorizing = variant({
 
   reference(inputs, { segment, k }) {
     const memory = inputs.tensors['mem_k']?.shape[1] ?? 0;
-    const length = segment || (memory > 0 ? inputs.tokens : SEGMENT);
+    const length = segmentLength(segment, memory, inputs.tokens);
     return memoryReference(inputs, (i, j, scores) => {
       const start = Math.floor(i / length) * length;
       if (j >= start) return true;
@@ -66,19 +70,22 @@ export const memorizing = variant({
 });
 
 function open(given: Layer, { segment: asked, k, scale }: Params<typeof params>): Mixer {
-  const { layer, memory } = remembered(given);
-  const segment = asked || (memory > 0 ? given.tokens : SEGMENT);
-  const segmentStart = (i: number) => memory + Math.floor((i - memory) / segment) * segment;
-  const limit = (i: number) => (memory > 0 ? memory : segmentStart(i));
+  const whole = remembered(given);
+  const { layer, memory } = whole;
+  const { startOf, indexOf, structure } = rememberedSegments(
+    whole,
+    segmentLength(asked, memory, given.tokens),
+  );
+  const limit = (i: number) => (memory > 0 ? memory : startOf(i));
 
   const inner = listedMixer(layer, {
     scale,
-    length: query => Math.min(k, limit(query)) + query + 1 - segmentStart(query),
+    length: query => Math.min(k, limit(query)) + query + 1 - startOf(query),
     async lists(block) {
       const retrieved = await matchQueries(layer, block, { candidates: layer.k, limit, count: k });
       return {
         keys(head, query) {
-          const start = segmentStart(query);
+          const start = startOf(query);
           const far = Int32Array.from(retrieved(head, query)).sort();
           const keys = new Int32Array(far.length + query + 1 - start);
           keys.set(far);
@@ -87,33 +94,27 @@ function open(given: Layer, { segment: asked, k, scale }: Params<typeof params>)
         },
       };
     },
-    structure(query) {
-      if (query === undefined)
-        return memory === 0 ? [] : [planNode('memory', `${memory} given keys`, [0, memory])];
-      const start = segmentStart(query);
-      const end = Math.min(layer.tokens, start + segment);
-      return [
-        planNode('memory', `${limit(query)} keys to search`, limit(query) === 0 ? [] : [0, limit(query)]),
-        planNode('segment', `segment ${(start - memory) / segment + 1}`, [start, end]),
-      ];
-    },
+    structure: query =>
+      structure(query, start => {
+        const searched = limit(start);
+        return planNode('memory', `${searched} keys to search`, searched === 0 ? [] : [0, searched]);
+      }),
   });
 
   async function memoryAt(head: number, query: number): Promise<SlotContents> {
     const block = { start: query, end: query + 1 };
     const retrieved = await matchQueries(layer, block, { candidates: layer.k, limit, count: k });
     const asking = vectorOf(layer.q, layer, head, query);
-    const start = segmentStart(query);
-    const age = (key: number) =>
-      key < memory ? {} : { segments: (start - memory) / segment - Math.floor((key - memory) / segment) };
+    const start = startOf(query);
+    const age = (key: number) => (key < memory ? {} : { segments: indexOf(query) - indexOf(key) });
     const slots = Array.from(retrieved(head, query), (key): Slot => ({
-      label: key < memory ? 'given memory' : `segment ${Math.floor((key - memory) / segment) + 1}`,
+      label: key < memory ? 'given memory' : `segment ${indexOf(key) + 1}`,
       status: 'retrieved',
       ranges: Int32Array.of(key, key + 1),
       strength: dot(asking, vectorOf(layer.k, layer, head, key)),
       ...age(key),
     }));
-    const label = `segment ${(start - memory) / segment + 1}`;
+    const label = `segment ${indexOf(query) + 1}`;
     slots.push({ label, status: 'open', ranges: Int32Array.of(start, query + 1), segments: 0 });
     return {
       kind: 'slots',

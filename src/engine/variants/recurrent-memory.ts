@@ -12,7 +12,13 @@ import type { Slot, SlotContents } from './primitives/memory';
 import { type Layer, type Mixer, variant } from './primitives/mixer';
 import { choice, integer, MOST_TOKENS, number, type Params, scale } from './primitives/params';
 import { planNode } from './primitives/planNode';
-import { afterMemory, memoryTensors, remembered } from './primitives/remembered';
+import {
+  afterMemory,
+  memoryTensors,
+  remembered,
+  rememberedSegments,
+  segmentLength,
+} from './primitives/remembered';
 import { rotaryOf, rotaryPresets } from './primitives/rotaryParams';
 import { rotated } from './primitives/rotate';
 import { XL_TENSORS, xlPositions } from './primitives/xlPositions';
@@ -33,8 +39,6 @@ const params = {
 };
 
 export type RecurrentMemoryParams = Params<typeof params>;
-
-const SEGMENT = 256;
 
 export const recurrentMemory = variant({
   id: 'recurrent-memory',
@@ -78,7 +82,7 @@ export const recurrentMemory = variant({
   reference(inputs, params_) {
     const { segment, memory } = params_;
     const given = inputs.tensors['mem_k']?.shape[1] ?? 0;
-    const length = segment || (given > 0 ? inputs.tokens : SEGMENT);
+    const length = segmentLength(segment, given, inputs.tokens);
     const cached = memory || (given > 0 ? given : length);
     return memoryReference(
       inputs,
@@ -99,13 +103,14 @@ function positioned(layer: Layer, { position, base }: RecurrentMemoryParams): La
 }
 
 function open(given: Layer, params_: RecurrentMemoryParams): Mixer {
-  const { layer: plain, memory } = remembered(given);
-  const layer = positioned(plain, params_);
-  const segment = params_.segment || (memory > 0 ? given.tokens : SEGMENT);
+  const whole = remembered(given);
+  const { memory } = whole;
+  const layer = positioned(whole.layer, params_);
+  const segment = segmentLength(params_.segment, memory, given.tokens);
   const cached = params_.memory || (memory > 0 ? memory : segment);
-  const segmentStart = (i: number) => memory + Math.floor((i - memory) / segment) * segment;
+  const { startOf, indexOf, structure } = rememberedSegments(whole, segment);
   const since = Float32Array.from({ length: layer.tokens }, (_, i) =>
-    i < memory ? 0 : Math.max(0, segmentStart(i) - cached),
+    i < memory ? 0 : Math.max(0, startOf(i) - cached),
   );
   const inner = softmaxMixer(layer, {
     causal: true,
@@ -114,16 +119,11 @@ function open(given: Layer, params_: RecurrentMemoryParams): Mixer {
     labels: { since },
     keys: ({ start, end }) => ranges(layer.tokens, [since[start]!, end]),
     admits: (i, j) => j <= i && j >= since[i]!,
-    structure(query) {
-      if (query === undefined)
-        return memory === 0 ? [] : [planNode('memory', `${memory} given keys`, [0, memory])];
-      const start = segmentStart(query);
-      const end = Math.min(layer.tokens, start + segment);
-      return [
-        planNode('memory', `${start - since[query]!} cached tokens`, ranges(start, [since[query]!, start])),
-        planNode('segment', `segment ${(start - memory) / segment + 1}`, [start, end]),
-      ];
-    },
+    structure: query =>
+      structure(query, start => {
+        const oldest = since[start]!;
+        return planNode('memory', `${start - oldest} cached tokens`, ranges(start, [oldest, start]));
+      }),
   });
 
   /** The stretch of a segment, or of the given memory, that `from … to` leaves of `start … end`. */
@@ -131,10 +131,9 @@ function open(given: Layer, params_: RecurrentMemoryParams): Mixer {
     Int32Array.of(Math.max(start, from), Math.max(start, from, Math.min(end, to)));
 
   function memoryAt(query: number): SlotContents {
-    const start = segmentStart(query);
     const oldest = since[query]!;
     const slots: Slot[] = [];
-    const own = (start - memory) / segment;
+    const own = indexOf(query);
     for (let at = -1; at <= own; at++) {
       if (at < 0 && memory === 0) continue;
       const [first, last] = at < 0 ? [0, memory] : [memory + at * segment, memory + (at + 1) * segment];

@@ -12,7 +12,7 @@ import { kMeans, nearestCodes } from './primitives/codebook';
 import { codeStats } from './primitives/codeStats';
 import { codeSums } from './primitives/codeSums';
 import { headNodes, positionRanges, tokensByLabel } from './primitives/headNodes';
-import { NOWHERE } from './primitives/keys';
+import { HIDDEN, NOWHERE } from './primitives/keys';
 import { slotCall } from './primitives/latent';
 import type { Slot } from './primitives/memory';
 import {
@@ -195,9 +195,6 @@ async function open(layer: Layer, { codes, seed, causal, scale: given }: VqParam
       ),
   };
 }
-
-/** Added to the scores of codes without tokens. */
-const HIDDEN = -1e30;
 
 /** Each key is replaced by its nearest code, and softmax goes over all tokens. */
 function vqReference(inputs: ReferenceInputs, { codes, seed, causal }: VqParams): Float64Array {

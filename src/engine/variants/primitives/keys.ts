@@ -6,6 +6,9 @@ import { TILE } from './mixer';
 /** The position that stands for "no key": later than every token. */
 export const NOWHERE = 2 ** 30;
 
+/** The score of a key that a query may not see; finite, so that products with weight 0 stay 0. */
+export const HIDDEN = -1e30;
+
 /** Flat half-open pairs: start, end, start, end … */
 export type Ranges = readonly number[];
 

@@ -5,19 +5,16 @@
  * Letters as in `softmaxRows`; `L` is the longest list, in whole tiles.
  */
 
-import { SINK_TOKENS, SPAN_MASS } from '../../../protocol/inspection';
+import { SPAN_MASS } from '../../../protocol/inspection';
 import { GraphBuilder } from '../../onnx/builder';
 import type { Executor, Program, Value } from '../../onnx/graph';
 import { floats, type FloatTensor, integers } from '../../onnx/tensor';
-import { NOWHERE } from './keys';
+import { HIDDEN, NOWHERE } from './keys';
 import { TILE } from './mixer';
 import { type PositionTerm, termFeeds, termKey, termValues } from './positionTerm';
-import { rowStatistics, shareStatistics } from './rowStatisticsGraph';
+import { outputStatistics } from './rowStatisticsGraph';
 import type { SoftmaxResult } from './softmaxRows';
 import { symmetricSpans } from './symmetricSpan';
-
-/** Scores of padding. */
-const HIDDEN = -1e30;
 
 export interface ListedCall {
   readonly executor: Executor;
@@ -149,15 +146,9 @@ function listedProgram(
       g.output('weights', weights);
       g.output('y', g.matMul(g.unsqueeze(weights, 2), g.gather(v, index, 0)));
       const spanMass = g.scalar(SPAN_MASS);
-      const row = { weights, positions, spanMass, sinkTokens: SINK_TOKENS, tile: TILE };
       const meanScore = g.reduce('ReduceSum', g.mul(weights, scores), 2);
-      const stats =
-        factor === undefined ? rowStatistics(g, { ...row, masked, meanScore }) : shareStatistics(g, row);
-      g.output('entropy', stats.entropy);
-      g.output('sink', stats.sink);
-      g.output('peak', stats.peak);
-      g.output('logSum', stats.logSum);
-      g.output('spanStart', stats.spanStart());
+      // Meant for lists that look back; those that do not take their spans from the weights.
+      outputStatistics(g, { weights, masked, meanScore, positions, spanMass, factor, looksBack: true });
       return g.build();
     },
   };

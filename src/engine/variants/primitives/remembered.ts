@@ -5,8 +5,9 @@
 
 import { Problem } from '../../../protocol/problem';
 import { floats, type FloatTensor, showShape } from '../../onnx/tensor';
-import { type Block, type ExampleSizes, type Layer, type Mixer, paddedLength } from './mixer';
+import { type Block, type ExampleSizes, type Layer, type Mixer, paddedLength, type PlanNode } from './mixer';
 import { ownTensor } from './ownTensor';
+import { planNode } from './planNode';
 import { repeatHeads } from './segments';
 
 export interface Remembered {
@@ -68,6 +69,40 @@ function joined(
     result.data.set(x.data.subarray(from, from + tokens * width), to + memory * width);
   }
   return result;
+}
+
+/** Tokens a segment where neither a parameter nor a memory says otherwise. */
+const SEGMENT = 256;
+
+/** Tokens a segment: as asked for; all of the document after a memory that is given; else the usual number. */
+export function segmentLength(asked: number, memory: number, tokens: number): number {
+  return asked || (memory > 0 ? tokens : SEGMENT);
+}
+
+/** The segments of a document in a sequence that a memory stands before, and what their plan shows. */
+export interface RememberedSegments {
+  /** Where the segment of a position starts. */
+  startOf(position: number): number;
+  /** Segments before the position's own, from 0. */
+  indexOf(position: number): number;
+  /** The given memory without a query; with one its own segment, after what it reads of the memory. */
+  structure(query: number | undefined, read: (start: number) => PlanNode): readonly PlanNode[];
+}
+
+export function rememberedSegments({ layer, memory }: Remembered, length: number): RememberedSegments {
+  const indexOf = (position: number) => Math.floor((position - memory) / length);
+  const startOf = (position: number) => memory + indexOf(position) * length;
+  return {
+    indexOf,
+    startOf,
+    structure(query, read) {
+      if (query === undefined)
+        return memory === 0 ? [] : [planNode('memory', `${memory} given keys`, [0, memory])];
+      const start = startOf(query);
+      const end = Math.min(layer.tokens, start + length);
+      return [read(start), planNode('segment', `segment ${indexOf(query) + 1}`, [start, end])];
+    },
+  };
 }
 
 /** The mixer of the document's tokens, from one of the whole sequence. */

@@ -1,8 +1,10 @@
 /** Exact statistics of softmax rows, as graph nodes: a few passes over the weights, no sort, no n x n. */
 
+import { SINK_TOKENS } from '../../../protocol/inspection';
 import type { GraphBuilder } from '../../onnx/builder';
 import type { Value } from '../../onnx/graph';
 import type { Dim } from '../../onnx/tensor';
+import { TILE } from './mixer';
 
 interface Inputs {
   /** `[S, R, K]` */
@@ -18,12 +20,10 @@ interface Inputs {
   readonly positions: Value;
   /** `[R, 1]` share of a row's mass that its span holds. */
   readonly spanMass: Value;
-  readonly sinkTokens: number;
-  readonly tile: number;
 }
 
 /** Each `[S, R]`. */
-export interface StatisticsValues {
+interface StatisticsValues {
   readonly entropy: Value;
   readonly sink: Value;
   readonly peak: Value;
@@ -33,22 +33,39 @@ export interface StatisticsValues {
   spanStart(): Value;
 }
 
-export function rowStatistics(g: GraphBuilder, inputs: Inputs): StatisticsValues {
-  const { weights, masked, meanScore, positions, sinkTokens, tile } = inputs;
+interface OutputOptions extends Inputs {
+  /** What multiplied the weights, which are then no distribution. */
+  readonly factor: Value | undefined;
+  /** Whether no key lies after its query, as `spanStart` needs. */
+  readonly looksBack: boolean;
+}
+
+/** Makes the statistics outputs of the graph: `entropy`, `sink`, `peak`, `logSum`, and `spanStart` looking back. */
+export function outputStatistics(g: GraphBuilder, { factor, looksBack, ...inputs }: OutputOptions): void {
+  const stats = factor === undefined ? rowStatistics(g, inputs) : shareStatistics(g, inputs);
+  g.output('entropy', stats.entropy);
+  g.output('sink', stats.sink);
+  g.output('peak', stats.peak);
+  g.output('logSum', stats.logSum);
+  if (looksBack) g.output('spanStart', stats.spanStart());
+}
+
+function rowStatistics(g: GraphBuilder, inputs: Inputs): StatisticsValues {
+  const { weights, masked, meanScore, positions } = inputs;
   const peak = g.reduce('ReduceMax', weights, 2);
-  const tiles = tilesOf(g, weights, tile);
+  const tiles = tilesOf(g, weights);
 
   // -sum p log p = lse - sum p s; shares of the weights' own sum, which is 1 but for rounding.
-  const logSum = logSumExp(g, tiles, masked, tile);
+  const logSum = logSumExp(g, tiles, masked);
   const mean = g.div(meanScore, g.arithmetic('Max', sumOf(g, tiles), 1e-38));
   const some = g.cast(g.compare('Greater', peak, 0), 'float32');
   const entropy = g.mul(g.arithmetic('Max', g.sub(logSum, mean), 0), some);
 
   // Keys ascend, so the first tokens of the document can only be among the first gathered.
-  const head = g.slice(weights, 2, 0, sinkTokens, sinkTokens);
-  const first = g.slice(positions, -1, 0, sinkTokens, sinkTokens);
+  const head = g.slice(weights, 2, 0, SINK_TOKENS, SINK_TOKENS);
+  const first = g.slice(positions, -1, 0, SINK_TOKENS, SINK_TOKENS);
   const isSink = g.cast(
-    g.less(first.shape.length === 2 ? g.unsqueeze(first, 1) : first, sinkTokens),
+    g.less(first.shape.length === 2 ? g.unsqueeze(first, 1) : first, SINK_TOKENS),
     'float32',
   );
   const sink = g.reduce('ReduceSum', g.mul(head, isSink), 2);
@@ -57,10 +74,7 @@ export function rowStatistics(g: GraphBuilder, inputs: Inputs): StatisticsValues
 }
 
 /** The same of rows that are no distributions: entropy of their `|M|` shares, and the rest in `|M|`. */
-export function shareStatistics(
-  g: GraphBuilder,
-  inputs: Omit<Inputs, 'masked' | 'meanScore'>,
-): StatisticsValues {
+function shareStatistics(g: GraphBuilder, inputs: Omit<Inputs, 'masked' | 'meanScore'>): StatisticsValues {
   const sizes = g.unary('Abs', inputs.weights);
   const total = g.reduce('ReduceSum', sizes, 2, true);
   const shares = g.div(sizes, g.arithmetic('Max', total, 1e-38));
@@ -83,16 +97,16 @@ interface Tiles {
   readonly total: Value;
 }
 
-function tilesOf(g: GraphBuilder, weights: Value, tile: number): Tiles {
-  const tiled = inTiles(g, weights, tile);
+function tilesOf(g: GraphBuilder, weights: Value): Tiles {
+  const tiled = inTiles(g, weights);
   const mass = g.reduce('ReduceSum', tiled, 3);
   const from = g.cumSum(mass, 2, true);
   return { tiled, mass, from, total: g.slice(from, 2, 0, 1, 1) };
 }
 
-function inTiles(g: GraphBuilder, x: Value, tile: number): Value {
+function inTiles(g: GraphBuilder, x: Value): Value {
   const [streams, rows] = x.shape as [number, Dim];
-  return g.reshape(x, [streams, rows, 'T', tile]);
+  return g.reshape(x, [streams, rows, 'T', TILE]);
 }
 
 /** One tile of each row, `[S, R, tile]`; `at [S, R, 1]` says which. */
@@ -107,11 +121,11 @@ function tileAt(g: GraphBuilder, tiled: Value, at: Value): Value {
  * `s - log(p / sum)` at any key with a weight: at the strongest one of the tile in the middle of the row's mass, so
  * that no pass over all the scores is needed.
  */
-function logSumExp(g: GraphBuilder, tiles: Tiles, scores: Value, tile: number): Value {
+function logSumExp(g: GraphBuilder, tiles: Tiles, scores: Value): Value {
   const { tiled, from, total } = tiles;
   const middle = lastAtLeast(g, from, g.mul(total, 0.5));
   const weight = g.reduce('ReduceMax', tileAt(g, tiled, middle), 2);
-  const score = g.reduce('ReduceMax', tileAt(g, inTiles(g, scores, tile), middle), 2);
+  const score = g.reduce('ReduceMax', tileAt(g, inTiles(g, scores), middle), 2);
   const log = (x: Value) => g.unary('Log', g.arithmetic('Max', x, 1e-38));
   return g.add(g.sub(score, log(weight)), log(sumOf(g, tiles)));
 }
@@ -126,7 +140,7 @@ function sumOf(g: GraphBuilder, { total }: Tiles): Value {
  * Two steps from the row's end backwards: the tile in which the mass crosses the share, then the key
  * inside it.
  */
-function spanStart(g: GraphBuilder, tiles: Tiles, { positions, spanMass, tile }: Inputs): Value {
+function spanStart(g: GraphBuilder, tiles: Tiles, { positions, spanMass }: Inputs): Value {
   const { tiled, mass, from, total } = tiles;
   const [streams, rows] = tiled.shape as [number, Dim];
   const wanted = g.mul(total, spanMass);
@@ -135,7 +149,7 @@ function spanStart(g: GraphBuilder, tiles: Tiles, { positions, spanMass, tile }:
   const fromLane = g.add(g.cumSum(tileAt(g, tiled, crossing), 2, true), beyond);
   const lane = lastAtLeast(g, fromLane, wanted);
 
-  const key = g.cast(g.add(g.mul(crossing, tile), lane), 'int32');
+  const key = g.cast(g.add(g.mul(crossing, TILE), lane), 'int32');
   const flat = g.reshape(key, [streams, rows]);
   if (positions.shape.length === 1) return g.gather(positions, flat);
   if (positions.shape.length === 2) return g.gatherElements(positions, flat, 1);

@@ -6,19 +6,16 @@
  * in whole tiles; `D` and `E` as in `mixer`.
  */
 
-import { SINK_TOKENS, SPAN_MASS } from '../../../protocol/inspection';
+import { SPAN_MASS } from '../../../protocol/inspection';
 import { GraphBuilder } from '../../onnx/builder';
 import type { Executor, Program } from '../../onnx/graph';
 import { floats, type FloatTensor, integers } from '../../onnx/tensor';
-import { NOWHERE } from './keys';
+import { HIDDEN, NOWHERE } from './keys';
 import { TILE } from './mixer';
 import { type PositionTerm, termFeeds, termKey, termValues } from './positionTerm';
-import { rowStatistics, shareStatistics } from './rowStatisticsGraph';
+import { outputStatistics } from './rowStatisticsGraph';
 import type { SoftmaxResult } from './softmaxRows';
 import { symmetricSpan } from './symmetricSpan';
-
-/** Scores of keys that a query may not see. */
-const HIDDEN = -1e30;
 
 export interface SharedCall {
   readonly executor: Executor;
@@ -132,15 +129,8 @@ function program(
       if (wantsWeights) g.output('weights', weights);
       g.output('y', g.matMul(weights, values));
       const spanMass = g.scalar(SPAN_MASS);
-      const row = { weights, positions, spanMass, sinkTokens: SINK_TOKENS, tile: TILE };
       const meanScore = g.reduce('ReduceSum', g.mul(weights, scores), 2);
-      const stats =
-        factor === undefined ? rowStatistics(g, { ...row, masked, meanScore }) : shareStatistics(g, row);
-      g.output('entropy', stats.entropy);
-      g.output('sink', stats.sink);
-      g.output('peak', stats.peak);
-      g.output('logSum', stats.logSum);
-      if (causal) g.output('spanStart', stats.spanStart());
+      outputStatistics(g, { weights, masked, meanScore, positions, spanMass, factor, looksBack: causal });
       return g.build();
     },
   };

@@ -1,16 +1,12 @@
 /** The graph of the one softmax. Letters as in `softmaxRows`. */
 
-import { SINK_TOKENS } from '../../../protocol/inspection';
 import { GraphBuilder } from '../../onnx/builder';
 import type { Program, Value } from '../../onnx/graph';
 import type { Dim } from '../../onnx/tensor';
-import { TILE } from './mixer';
+import { HIDDEN } from './keys';
 import { termKey, termValues } from './positionTerm';
-import { rowStatistics, shareStatistics } from './rowStatisticsGraph';
+import { outputStatistics } from './rowStatisticsGraph';
 import { hiddenTiles, type RuleTerms, type SoftmaxCall, type Want } from './softmaxCall';
-
-/** Scores of keys that a query may not see; finite, so that products with weight 0 stay 0. */
-const HIDDEN = -1e30;
 
 export function softmaxProgram(call: SoftmaxCall, want: Want): Program {
   const [streams, group, , width] = call.q.shape as [number, number, number, number];
@@ -81,14 +77,7 @@ export function softmaxProgram(call: SoftmaxCall, want: Want): Program {
           ? meanContent
           : g.add(meanContent, g.reduce('ReduceSum', g.mul(weights, added), 2));
       const spanMass = g.unsqueeze(g.input('spanMass', 'float32', ['R']), 1);
-      const row = { weights, positions, spanMass, sinkTokens: SINK_TOKENS, tile: TILE };
-      const stats =
-        factor === undefined ? rowStatistics(g, { ...row, masked, meanScore }) : shareStatistics(g, row);
-      g.output('entropy', stats.entropy);
-      g.output('sink', stats.sink);
-      g.output('peak', stats.peak);
-      g.output('logSum', stats.logSum);
-      if (causal) g.output('spanStart', stats.spanStart());
+      outputStatistics(g, { weights, masked, meanScore, positions, spanMass, factor, looksBack: causal });
       return g.build();
     },
   };
