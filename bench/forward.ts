@@ -57,3 +57,18 @@ export async function runForward(
   }
   return hidden;
 }
+
+/** Logits held at once. */
+const MOST_LOGITS = 2 ** 24;
+
+/** Runs the model's head over the last hidden states `[N, M]`, and drops what comes of it. */
+export async function runLogits({ executor, decoder }: Forward, hidden: Float32Array): Promise<void> {
+  const { hidden: width, info, last } = decoder;
+  const tokens = hidden.length / width;
+  const block = Math.max(1, Math.floor(MOST_LOGITS / info.vocabulary));
+  for (let start = 0; start < tokens; start += block) {
+    const end = Math.min(tokens, start + block);
+    const rows = floats([end - start, width], hidden.subarray(start * width, end * width));
+    await executor.run(last.program, { hidden: rows });
+  }
+}
