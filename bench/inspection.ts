@@ -19,8 +19,8 @@ export async function inspection({ sizes = SIZES, say }: Options): Promise<Repor
     title: 'Inspection against a plain forward pass',
     text: [
       'The bundled model on the CPU over the same document, in turns in one process: a forward pass of all layers ' +
-        "with ONNX Runtime's fused attention (`com.microsoft.GroupQueryAttention`, 1,024 queries at a time, without " +
-        'final logits), and an inspection with `dense`: tokeniser, forward pass, exact statistics of every row, losses ' +
+        "with ONNX Runtime's fused attention (`com.microsoft.GroupQueryAttention`, 1,024 queries at a time, with " +
+        'the logits of every token), and an inspection with `dense`: tokeniser, forward pass, exact statistics of every row, losses ' +
         'and predictions. Short turns are the fastest of up to five.',
       markdownTable(header, found.map(cells)),
     ].join('\n\n'),
