@@ -8,7 +8,7 @@
 import { GraphBuilder } from '../../onnx/builder';
 import type { Feeds, Program, Value } from '../../onnx/graph';
 import { floats, type FloatTensor } from '../../onnx/tensor';
-import { type Block, headOf, type Layer, type Mixer, type PlanNode } from './mixer';
+import { type Block, headOf, type Layer, type Mixer, paddedLength, type PlanNode } from './mixer';
 import { type Cell, copyQueries, pattern, scan, type StepTerms } from './scan';
 import { stateMemory, vectorOf, write } from './stateMemory';
 
@@ -109,7 +109,8 @@ export function kernelMixer(
 
     async row(head, query) {
       const last = causal ? query + 1 : tokens;
-      const seen = floats([1, layer.k.shape[1]!, 1]);
+      const padded = paddedLength(last);
+      const seen = floats([1, padded, 1]);
       seen.data.fill(1, 0, last);
       const own = Object.entries(map.tensors).map(
         ([name, tensor]) => [name, isByHead(tensor, heads) ? headOf(tensor, head) : tensor] as const,
@@ -117,7 +118,7 @@ export function kernelMixer(
       const { row } = await layer.executor.run(rowProgram(map, heads, q.shape[2]!), {
         ...Object.fromEntries(own),
         q: rowOf(q, head, query),
-        k: headOf(layer.k, Math.floor((head * layer.k.shape[0]!) / heads)),
+        k: firstRows(headOf(layer.k, Math.floor((head * layer.k.shape[0]!) / heads)), padded),
         seen,
       });
       const weights = (row!.data as Float32Array).slice(0, last);
@@ -142,9 +143,9 @@ function rowProgram(map: FeatureMap, heads: number, width: number): Program {
       const take = (name: string) => own.get(name)!;
       const query = map.ofQuery(g, g.input('q', 'float32', [1, 1, width]), take);
       const keys = map.ofKey(g, g.input('k', 'float32', [1, 'P', width]), take);
-      const products = g.matMul(
-        g.mul(keys, g.input('seen', 'float32', [1, 'P', 1])),
-        g.transpose(query, 0, 2, 1),
+      const products = g.mul(
+        g.matMul(keys, g.transpose(query, 0, 2, 1)),
+        g.input('seen', 'float32', [1, 'P', 1]),
       );
       const total = g.reduce('ReduceSum', products, 1, true);
       g.output('row', g.div(products, map.denominator(g, total, query)));
@@ -155,6 +156,12 @@ function rowProgram(map: FeatureMap, heads: number, width: number): Program {
 
 function isByHead({ shape }: FloatTensor, heads: number): boolean {
   return shape.length === 3 && shape[0] === heads;
+}
+
+/** The first `rows` of `[1, P, D]`. */
+function firstRows({ shape, data }: FloatTensor, rows: number): FloatTensor {
+  const width = shape[2]!;
+  return floats([1, rows, width], data.subarray(0, rows * width));
 }
 
 /** One row of `[H, P, D]`, as `[1, 1, D]`. */
