@@ -4,7 +4,7 @@
  * left behind go when the next store opens.
  */
 
-import { closeSync, mkdirSync, openSync, readdirSync, readSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, readSync, rmSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -28,7 +28,7 @@ export class TensorStore {
   readonly #options: SpillOptions;
   /** Those whose numbers are in memory, least recently read first. */
   readonly #resident = new Set<StoredTensor>();
-  #file: { readonly path: string; readonly handle: FileHandle; readonly reader: number } | undefined;
+  #file: { readonly path: string; readonly handle: FileHandle } | undefined;
   #written = 0;
   #closed = false;
 
@@ -63,27 +63,64 @@ export class TensorStore {
     }
   }
 
+  /**
+   * Brings tensors that are read together back into memory, without blocking the process. What else is over
+   * the budget leaves; the tensors themselves stay until others are recalled, also where they alone exceed it.
+   * Those of other origins are there already.
+   */
+  async recall(tensors: readonly FloatTensor[]): Promise<void> {
+    for (const tensor of tensors) {
+      if (!(tensor instanceof StoredTensor) || !this.#isAway(tensor)) continue;
+      const bytes = await this.#read(tensor);
+      // Another question may have brought it back meanwhile.
+      if (!this.#isAway(tensor)) continue;
+      this.#makeRoom(tensor.bytes, tensors);
+      tensor.fill(new Float32Array(bytes.buffer));
+      this.#resident.add(tensor);
+    }
+  }
+
+  #isAway(tensor: StoredTensor): boolean {
+    return tensor.written && !this.#resident.has(tensor) && !this.#closed;
+  }
+
+  async #read(tensor: StoredTensor): Promise<Uint8Array> {
+    const { handle } = this.#opened();
+    const bytes = new Uint8Array(tensor.bytes);
+    for (let at = 0; at < bytes.length;) {
+      const length = Math.min(PIECE, bytes.length - at);
+      const { bytesRead } = await handle.read(bytes, at, length, tensor.offset! + at).catch(() => {
+        throw this.#closed ? closedProblem() : unreadable();
+      });
+      if (bytesRead === 0) throw unreadable();
+      at += bytesRead;
+    }
+    return bytes;
+  }
+
+  #opened() {
+    if (this.#file === undefined) throw closedProblem();
+    return this.#file;
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#resident.clear();
     if (this.#file === undefined) return;
-    const { path, handle, reader } = this.#file;
+    const { path, handle } = this.#file;
     this.#file = undefined;
-    closeSync(reader);
     await handle.close();
     rmSync(path, { force: true });
   }
 
   /** The numbers of a tensor that was written out. */
   load(tensor: StoredTensor, offset: number): Float32Array {
-    if (this.#file === undefined) {
-      throw new Problem('This document was closed, or inspected again, while it was read. Ask again.');
-    }
+    const { handle } = this.#opened();
     const bytes = new Uint8Array(tensor.bytes);
     for (let at = 0; at < bytes.length;) {
       const length = Math.min(PIECE, bytes.length - at);
-      const got = readSync(this.#file.reader, bytes, at, length, offset + at);
-      if (got === 0) throw new Problem('Stored layers could not be read back. Inspect the document again.');
+      const got = readSync(handle.fd, bytes, at, length, offset + at);
+      if (got === 0) throw unreadable();
       at += got;
     }
     this.#makeRoom(tensor.bytes);
@@ -97,10 +134,10 @@ export class TensorStore {
     this.#resident.add(tensor);
   }
 
-  #makeRoom(bytes: number): void {
+  #makeRoom(bytes: number, spared: readonly FloatTensor[] = []): void {
     for (const tensor of [...this.#resident]) {
       if (this.resident + bytes <= this.#options.budget) return;
-      if (!tensor.written) continue;
+      if (!tensor.written || spared.includes(tensor)) continue;
       tensor.release();
       this.#resident.delete(tensor);
     }
@@ -134,14 +171,21 @@ export class TensorStore {
       mkdirSync(directory, { recursive: true });
       removeLeftovers(directory);
       const path = join(directory, `${process.pid}-${++serial}${SUFFIX}`);
-      const handle = await open(path, 'wx', 0o600);
-      return { path, handle, reader: openSync(path, 'r') };
+      return { path, handle: await open(path, 'wx+', 0o600) };
     } catch (error) {
       throw new Problem(
         `Layers over the memory budget could not be written to ${directory}: ${(error as Error).message}.`,
       );
     }
   }
+}
+
+function closedProblem(): Problem {
+  return new Problem('This document was closed, or inspected again, while it was read. Ask again.');
+}
+
+function unreadable(): Problem {
+  return new Problem('Stored layers could not be read back. Inspect the document again.');
 }
 
 class StoredTensor implements FloatTensor {
@@ -163,6 +207,15 @@ class StoredTensor implements FloatTensor {
     if (this.#data === undefined) this.#data = this.#store.load(this, this.#offset!);
     else this.#store.touch(this);
     return this.#data;
+  }
+
+  /** Its place in the file; undefined before it was written. */
+  get offset(): number | undefined {
+    return this.#offset;
+  }
+
+  fill(data: Float32Array): void {
+    this.#data = data;
   }
 
   get written(): boolean {

@@ -35,6 +35,37 @@ it('keeps what fits, writes out the rest, and reads it back unchanged', async ()
   });
 });
 
+it('keeps together what is read together, also where that exceeds the budget', async () => {
+  await inFolder(async directory => {
+    const store = new TensorStore({ directory, budget: BYTES });
+    const made = [0, 1, 2, 3].map(seed => filled(store, seed));
+    await store.settle();
+    const [first, second, third] = made.map(({ tensor }) => tensor);
+    await store.recall([first!, second!]);
+    expect(store.resident).toBe(2 * BYTES);
+    const held = [first!.data, second!.data];
+    expect([first!.data, second!.data].every((data, at) => data === held[at])).toBe(true);
+    expect(held).toEqual(made.slice(0, 2).map(({ copy }) => copy));
+    await store.recall([third!, { type: 'float32', shape: [1], data: new Float32Array(1) }]);
+    expect(store.resident).toBe(BYTES);
+    expect(third!.data).toEqual(made[2]!.copy);
+    await store.close();
+    await store.recall([first!]);
+    expect(() => first!.data).toThrow(Problem);
+  });
+});
+
+it('answers every one of many recalls at once', async () => {
+  await inFolder(async directory => {
+    const store = new TensorStore({ directory, budget: 0 });
+    const made = [0, 1, 2].map(seed => filled(store, seed));
+    await store.settle();
+    await Promise.all([0, 1, 2, 0, 1, 2].map(at => store.recall([made[at]!.tensor])));
+    for (const { tensor, copy } of made) expect(tensor.data).toEqual(copy);
+    await store.close();
+  });
+});
+
 it('makes no file where everything fits', async () => {
   await inFolder(async directory => {
     const store = new TensorStore({ directory: join(directory, 'none'), budget: BYTES });
