@@ -81,6 +81,8 @@ const bundles = [
     external: ['mocha', 'playwright-core', 'axe-core'],
     sourcemap: 'inline',
     minify: false,
+    // Functions of these suites run in pages, without the helper that keeps names.
+    keepNames: false,
   },
   {
     ...node,

@@ -31,6 +31,10 @@ const parts = {
     imports: ['protocol', 'engine-onnx', 'engine-math', 'engine-files'],
   },
   'engine-runtime': { files: 'src/engine/runtime/**', imports: ['protocol', 'engine-onnx'] },
+  'engine-exported': {
+    files: 'src/engine/onnxModel/**',
+    imports: ['protocol', 'engine-onnx', 'engine-files', 'engine-model', 'engine-runtime'],
+  },
   'engine-analysis': {
     files: 'src/engine/analysis/**',
     imports: ['protocol', 'engine-primitives', 'engine-onnx'],
@@ -41,6 +45,7 @@ const parts = {
       'protocol',
       'engine-files',
       'engine-model',
+      'engine-exported',
       'engine-variants',
       'engine-primitives',
       'engine-runtime',

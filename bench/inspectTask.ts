@@ -66,7 +66,16 @@ export async function inspectOnce({ file, variant, rows }: InspectInput): Promis
   const last = request(summary.tokens - 1);
   const view = [
     await engine.overview(ID),
-    await engine.stats(ID, last),
+    await engine.series({
+      id: ID,
+      layer: last.layer,
+      head: last.head,
+      stat: 'span',
+      tokens: { start: 0, end: summary.tokens },
+      step: Math.ceil(summary.tokens / CELLS),
+      greatest: 16,
+    }),
+    await engine.dilution(ID, last),
     await engine.rows([last]),
     await engine.structure({ id: ID, row: last, limit: CELLS }),
   ];

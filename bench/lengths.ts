@@ -67,7 +67,7 @@ export async function lengths({ sizes, only, say }: Options): Promise<Report> {
     text: [
       'Documents of varied prose and code, inspected with the bundled model (4 layers, 6 heads) on the CPU: forward ' +
         'pass, statistics of every row, losses. Peak memory is that of the whole process. The first view is the ' +
-        'overview, the statistics of a head, a row and the structure, serialised; rows are of ' +
+        'overview, a pooled statistic and the dilution of a head, a row and the structure, serialised; rows are of ' +
         `${ROWS} random tokens, layers and heads, one at a time.`,
       markdownTable(header, found.map(cells)),
       ...failures,

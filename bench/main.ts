@@ -12,6 +12,7 @@ import { compareInspection } from './inspectionTask';
 import { lengths } from './lengths';
 import { materialise } from './materialisedTask';
 import { results } from './paths';
+import { panel } from './panel';
 import { peers } from './peers';
 import { type Options, type Report, writeReport } from './report';
 import { rows } from './rows';
@@ -25,6 +26,7 @@ const BENCHMARKS: Readonly<Record<string, (options: Options) => Promise<Report>>
   peers,
   rows,
   lengths,
+  panel,
 };
 
 /** What a child process runs. */

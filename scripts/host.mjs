@@ -13,7 +13,7 @@ import { out, root } from './lib/paths.mjs';
 import { Failure, script } from './lib/run.mjs';
 import { quietSettings, startServer, temporaryFolder, writeSettings } from './lib/server.mjs';
 
-const limitMs = 300_000;
+const limitMs = 600_000;
 const suite = join(out, 'test', 'extension', 'index');
 const lines = join(out, 'results', 'host.txt');
 

@@ -1,19 +1,23 @@
 // Writes a random checkpoint in the shape of a Qwen2 of half a billion parameters: bfloat16, in shards, a
 // gigabyte. Weights stream to disk, so that making it needs little memory. Not a part of the tests.
 //
-//   node scripts/makeCheckpoint.mjs FOLDER
+//   node scripts/makeCheckpoint.mjs FOLDER [LAYERS]
+//
+// Fewer layers make a smaller one: 4 have a fifth of a billion parameters, most of them in the embedding.
 
 import { mkdirSync, openSync, writeFileSync, writeSync, closeSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
+import { byteTokenizer } from './byteTokenizer.mjs';
 
+const [folder, layers = '24'] = process.argv.slice(2);
 const config = {
   architectures: ['Qwen2ForCausalLM'],
   model_type: 'qwen2',
   vocab_size: 151936,
   hidden_size: 896,
   intermediate_size: 4864,
-  num_hidden_layers: 24,
+  num_hidden_layers: Number(layers),
   num_attention_heads: 14,
   num_key_value_heads: 2,
   hidden_act: 'silu',
@@ -114,30 +118,8 @@ function writeShard(path, part) {
   closeSync(file);
 }
 
-/** A tokeniser of bytes, so that any text can be inspected. */
-function byteTokenizer() {
-  /** @type {Record<string, number>} */
-  const vocab = { '<|endoftext|>': 0 };
-  let next = 0x100;
-  for (let byte = 0; byte < 256; byte++) {
-    const isPrintable = (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte !== 0xad);
-    vocab[String.fromCodePoint(isPrintable ? byte : next++)] = byte + 1;
-  }
-  const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true };
-  return {
-    version: '1.0',
-    added_tokens: [{ id: 0, content: '<|endoftext|>', special: true, normalized: false }],
-    normalizer: null,
-    pre_tokenizer: byteLevel,
-    post_processor: null,
-    decoder: byteLevel,
-    model: { type: 'BPE', unk_token: null, byte_fallback: false, ignore_merges: false, vocab, merges: [] },
-  };
-}
-
-const folder = process.argv[2];
-if (folder === undefined) {
-  process.stderr.write('Usage: node scripts/makeCheckpoint.mjs FOLDER\n');
+if (folder === undefined || !/^[1-9]\d{0,2}$/.test(layers)) {
+  process.stderr.write('Usage: node scripts/makeCheckpoint.mjs FOLDER [LAYERS]\n');
   process.exit(2);
 }
 mkdirSync(folder, { recursive: true });

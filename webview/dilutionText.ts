@@ -1,7 +1,7 @@
 /** What the dilution of a head comes to, in words and as a table. */
 
-import type { Band, DilutionBin } from './draw/dilutionBins';
-import { BAND, effectiveKeys, ofUniform } from './draw/dilutionBins';
+import { type Band, BAND, type DilutionBin } from '../src/protocol/dilution';
+import { effectiveKeys, ofUniform } from './draw/dilutionBins';
 import type { Table } from './exports/table';
 import { count, figure, nats, plural, share, weight } from './format';
 

@@ -8,12 +8,15 @@ export type Answer<T> =
 interface Wanted<T> {
   readonly scope: string;
   readonly fetch: () => Promise<T>;
+  readonly holds: () => boolean;
 }
 
 /**
  * Asks for things that the user passes by faster than they arrive. While a request is under way only
  * the newest later one is remembered. A `scope` names what answers are comparable (one inspection):
- * when it changes, an answer of the old scope is dropped and the new request starts at once.
+ * when it changes, an answer of the old scope is dropped and the new request starts at once. Within a
+ * scope a late answer is shown for as long as it `holds`, so that a held arrow key shows something on its
+ * way; one that is of another head by then is dropped.
  */
 export class Latest<T> {
   private running: Wanted<T> | undefined;
@@ -25,8 +28,9 @@ export class Latest<T> {
     this.deliver = deliver;
   }
 
-  ask(scope: string, fetch: () => Promise<T>): void {
-    const wanted = { scope, fetch };
+  /** @param holds whether the answer may still be shown when it comes */
+  ask(scope: string, fetch: () => Promise<T>, holds: () => boolean = () => true): void {
+    const wanted = { scope, fetch, holds };
     if (this.running?.scope === scope) this.waiting = wanted;
     else void this.start(wanted);
   }
@@ -54,7 +58,7 @@ export class Latest<T> {
     const { waiting } = this;
     this.running = undefined;
     // A failure that is already overtaken would only flicker.
-    if (answer.kind === 'value' || waiting === undefined) this.hand(answer);
+    if (wanted.holds() && (answer.kind === 'value' || waiting === undefined)) this.hand(answer);
     if (waiting !== undefined) void this.start(waiting);
   }
 

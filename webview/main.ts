@@ -4,6 +4,7 @@ import './panel.css';
 import type { PanelState } from '../src/protocol/panel';
 import { sentence } from '../src/protocol/problem';
 import { Announcer } from './announce';
+import { keepReadingOrder } from './columns';
 import { Context } from './context';
 import { h } from './dom';
 import { keepFolds } from './folding';
@@ -13,6 +14,7 @@ import { Texts } from './texts';
 import { Theme } from './theme';
 import { Tip } from './tip';
 import { registerControls } from './ui';
+import { createCompare } from './views/compare';
 import { createDilution } from './views/dilution';
 import { createHeader } from './views/header';
 import { createHeads } from './views/heads';
@@ -34,11 +36,16 @@ function start(app: HTMLElement): void {
   const announcer = new Announcer();
   const context = new Context({ host, store, texts, tip, announcer, theme: new Theme() });
 
+  let broken = false;
   accept = state => {
+    const { state: before } = store.model;
     try {
-      store.update({ state });
+      store.update(broken ? { state, failure: undefined } : { state });
+      broken = false;
     } catch (error) {
-      store.update({ failure: sentence(error) });
+      broken = true;
+      // What is no state is not kept: the views could not even show the sentence about it.
+      store.update({ state: before, failure: sentence(error) });
     }
   };
   // Registered before the views, so that none reads texts of an inspection that is gone.
@@ -48,24 +55,28 @@ function start(app: HTMLElement): void {
   );
   store.watch(model => model.choices, save);
 
+  const overview = createOverview(context);
+  const aside = h('div', { class: 'aside' }, createHeads(context), createDilution(context));
   app.replaceChildren(
     h(
       'main',
       { class: 'panel' },
       createHeader(context),
-      createOverview(context),
+      overview,
       createRow(context),
       createRibbon(context),
       createMap(context),
       createSegments(context),
       createMemory(context),
       createHurts(context),
-      h('div', { class: 'aside' }, createHeads(context), createDilution(context)),
+      createCompare(context),
+      aside,
     ),
     tip.element,
     announcer.element,
   );
   keepFolds(store, app);
+  keepReadingOrder(app, overview, aside);
   host.state().then(accept, (error: unknown) => store.update({ failure: sentence(error) }));
   window.addEventListener('blur', () => tip.hide());
 }

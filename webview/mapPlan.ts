@@ -13,11 +13,11 @@ export interface MapWish extends HeadRef {
 
 /** Lines of the first looks. */
 const FIRST_LINES = [16, 64];
-/** Rows a line is pooled from in the end, where it covers so many. */
+/** Queries of a line that the last look takes at the least, where it covers so many. */
 const SAMPLES = 4;
 /** How long a call should take, so that a moved view is not kept waiting. */
 const CALL_MS = 250;
-/** The last look is left out where it would take longer. */
+/** The last look takes as many queries a line as fit, and is left out where the fewest would not. */
 const LAST_LOOK_MS = 3000;
 /** Rows of a call before it is known how long one takes. */
 const UNPACED_ROWS = 16;
@@ -47,50 +47,73 @@ export function nextTile(
   tiles: readonly MapTile[],
   pace: number | undefined,
 ): TileRef | undefined {
-  const { grid } = wish;
-  const lines = cellsOf(grid.queries, grid.queryStep);
-  const ask = (queryStep: number, samples: number, against: boolean): TileRef | undefined => {
-    const enough = { queryStep, samples: Math.min(samples, queryStep), against };
-    const gap = firstGap(
-      grid.queries,
-      tiles.filter(tile => isDrawable(tile, wish) && satisfies(tile, wish, enough)),
-    );
-    if (gap === undefined) return undefined;
+  const { grid, layer, head } = wish;
+  for (const look of looksOf(wish, pace)) {
+    const isSeen = (tile: MapTile) => isDrawable(tile, wish) && satisfies(tile, wish, look);
+    const gap = firstGap(grid.queries, tiles.filter(isSeen));
+    if (gap === undefined) continue;
+    const { queryStep, samples, against } = look;
     const rows = pace === undefined ? UNPACED_ROWS : Math.min(MAP_ROWS, CALL_MS / Math.max(pace, 1e-3));
-    const most = Math.max(1, Math.floor(rows / enough.samples)) * queryStep;
-    const end = Math.min(gap.end, gap.start + Math.max(most, queryStep));
-    const { layer, head } = wish;
-    return {
-      layer,
-      head,
-      queries: { start: gap.start, end },
-      keys: grid.keys,
-      keyStep: grid.keyStep,
-      ...enough,
-    };
-  };
-  for (const first of FIRST_LINES) {
-    // Against it from the start, so that it is known whether there is anything to hold against.
-    const coarse = lines > 1.5 * first ? ask(grid.queryStep * Math.ceil(lines / first), 1, true) : undefined;
-    if (coarse !== undefined) return coarse;
+    const lines = Math.max(1, Math.floor(rows / samples));
+    const queries = { start: gap.start, end: Math.min(gap.end, gap.start + lines * queryStep) };
+    const { keys, keyStep } = grid;
+    return { layer, head, queries, keys, queryStep, keyStep, samples, against };
   }
-  const fine = ask(grid.queryStep, 1, wish.against || lines <= 1.5 * FIRST_LINES[0]!);
-  if (fine !== undefined) return fine;
-  const rows = lines * Math.min(SAMPLES, grid.queryStep);
-  return rows * (pace ?? 0) > LAST_LOOK_MS ? undefined : ask(grid.queryStep, SAMPLES, wish.against);
+  return undefined;
+}
+
+interface Look extends Pick<TileRef, 'queryStep' | 'samples' | 'against'> {
+  /** Lines from as many queries are near enough. */
+  readonly enough: number;
+}
+
+/** Coarse ones first; those are left out that a later one outdoes at once. */
+function looksOf({ grid, against }: MapWish, pace: number | undefined): readonly Look[] {
+  const { queryStep, queries } = grid;
+  const lines = cellsOf(queries, queryStep);
+  const isLong = (first: number): boolean => lines > 1.5 * first;
+  // Against it from the start, so that it is known whether there is anything to hold against.
+  const coarse = FIRST_LINES.filter(isLong).map((first, at) => ({
+    queryStep: queryStep * Math.ceil(lines / first),
+    samples: 1,
+    enough: 1,
+    against: against || at === 0,
+  }));
+  const fine = { queryStep, samples: 1, enough: 1, against: against || coarse.length === 0 };
+  const samples = lastSamples(lines, queryStep, pace);
+  // The pace wavers: what is nearly as much is not looked at again.
+  const last = {
+    queryStep,
+    samples,
+    enough: samples === queryStep ? samples : Math.ceil(samples / 4),
+    against,
+  };
+  const looks =
+    samples <= 1 ? [...coarse, fine] : [...coarse, fine, { ...last, enough: Math.max(2, last.enough) }];
+  if (pace === undefined) return looks;
+  const rowsOf = (look: Look): number => cellsOf(queries, look.queryStep) * look.samples;
+  const atOnce = looks.findLastIndex(look => rowsOf(look) * pace <= CALL_MS);
+  return looks.slice(Math.max(0, atOnce));
+}
+
+/** Queries that the last look takes of a line: all, or a power of 4 of them; 1 where that takes too long. */
+function lastSamples(lines: number, queryStep: number, pace: number | undefined): number {
+  const most = Math.min(queryStep, MAP_ROWS);
+  if (pace === undefined) return Math.min(SAMPLES, most);
+  const fits = (samples: number): boolean => lines * samples * pace <= LAST_LOOK_MS;
+  if (fits(most)) return most;
+  let samples = SAMPLES;
+  while (samples * 4 < most && fits(samples * 4)) samples *= 4;
+  return samples < most && fits(samples) ? samples : 1;
 }
 
 /** Whether a tile says at least so much over the width of the view. */
-function satisfies(
-  tile: MapTile,
-  { view, grid }: MapWish,
-  wanted: Pick<TileRef, 'queryStep' | 'samples' | 'against'>,
-): boolean {
+function satisfies(tile: MapTile, { view, grid }: MapWish, { queryStep, enough, against }: Look): boolean {
   return (
-    tile.queryStep <= wanted.queryStep &&
+    tile.queryStep <= queryStep &&
     tile.keyStep === grid.keyStep &&
-    tile.samples >= Math.min(wanted.samples, tile.queryStep) &&
-    (tile.against || !wanted.against) &&
+    tile.samples >= Math.min(enough, tile.queryStep) &&
+    (tile.against || !against) &&
     tile.keys.start <= view.keys.start &&
     tile.keys.end >= view.keys.end
   );

@@ -67,9 +67,17 @@ export function cellLines({ tile, line, column }: MapCell, shows: MapShows, name
     named('Query', 'Queries', queries, name),
     `${named('Key', 'Keys', keys, name)}${back}`,
     ...besides(tile, at),
-    ...(tile.samples < queries.end - queries.start
-      ? [`Mean of ${tile.samples} of ${count(queries.end - queries.start)} queries`]
-      : []),
+    ...meanOf(tile.samples, queries.end - queries.start),
+  ];
+}
+
+/** Of how many of a line's queries a number is the mean. */
+function meanOf(samples: number, queries: number): readonly string[] {
+  if (queries === 1) return [];
+  return [
+    samples < queries
+      ? `Mean of ${samples} of ${count(queries)} queries`
+      : `Mean of all ${count(queries)} queries`,
   ];
 }
 
@@ -134,7 +142,7 @@ export function sceneCaption({ grid, lines, shows, missed }: MapScene): string {
   const line =
     queryStep === 1
       ? 'A line is one query'
-      : `A line is ${looked === queryStep ? '' : `${looked} of `}${count(queryStep)} queries`;
+      : `A line is ${looked < queryStep ? `${looked} of` : 'all'} ${count(queryStep)} queries`;
   const column = keyStep === 1 ? 'a column one key' : `a column ${count(keyStep)} keys`;
   const lost =
     missed === undefined || shows === 'variant'

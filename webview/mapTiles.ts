@@ -66,7 +66,8 @@ export class MapTiles {
     try {
       for (;;) {
         const { wish } = this;
-        const ref = wish === undefined ? undefined : nextTile(wish, this.kept, this.pace);
+        const { pace } = this;
+        const ref = wish === undefined ? undefined : nextTile(wish, this.kept, pace);
         this.events.changed(ref === undefined);
         if (wish === undefined || ref === undefined) break;
         const began = performance.now();
@@ -75,7 +76,7 @@ export class MapTiles {
         const rows = cellsOf(ref.queries, ref.queryStep) * ref.samples;
         this.pace = (performance.now() - began) / rows;
         this.keep(tile);
-        if (this.wish === wish && isAgain(ref, nextTile(wish, this.kept, this.pace)))
+        if (this.wish === wish && isAgain(ref, nextTile(wish, this.kept, pace)))
           throw new Problem('The engine answered with no such part of the map; inspect the document again.');
       }
     } catch (error) {

@@ -10,6 +10,7 @@ export type Reading =
 export function bounds(spec: ParamSpec): string {
   if (spec.type === 'integer') return `${count(spec.min)} to ${count(spec.max)}`;
   if (spec.type === 'number') return `${spec.min} to ${spec.max}`;
+  if (spec.type === 'size') return `${count(spec.min)} to ${count(spec.max)}, or ${spec.words.join(', ')}`;
   return '';
 }
 
@@ -20,11 +21,12 @@ export function readParameter(name: string, spec: ParamSpec, text: string): Read
       ? { ok: true, value: text }
       : { ok: false, problem: `${name} is one of ${spec.choices.join(', ')}.` };
   }
+  if (spec.type === 'size' && spec.words.includes(text.trim())) return { ok: true, value: text.trim() };
   const typed = text.trim().replaceAll(/[,_\s]/g, '');
   const value = typed === '' ? Number.NaN : Number(typed);
   const whole = spec.type === 'number' || Number.isInteger(value);
   if (Number.isFinite(value) && whole && value >= spec.min && value <= spec.max) return { ok: true, value };
-  const noun = spec.type === 'integer' ? 'a whole number' : 'a number';
+  const noun = spec.type === 'number' ? 'a number' : 'a whole number';
   return { ok: false, problem: `${name} is ${noun} from ${bounds(spec)}.` };
 }
 

@@ -32,6 +32,17 @@ function cells(model: Model, most: number): number {
   return Math.max(1, Math.min(most, model.state?.inspection?.tokens ?? 1));
 }
 
+/** Whether the page still shows that layer and, where one is given, that head of it. */
+export function isShown(
+  context: Context,
+  { layer, head }: { readonly layer: number; readonly head?: number },
+): () => boolean {
+  return () => {
+    const { selection } = context.store;
+    return selection?.layer === layer && (head === undefined || selection.head === head);
+  };
+}
+
 function scopeOf(model: Model): string {
   return model.state?.inspection?.id ?? '';
 }
@@ -53,7 +64,8 @@ export function watchRow(context: Context, act: (answer: Answer<Row> | undefined
     if (ref === undefined) {
       latest.forget();
       act(undefined);
-    } else latest.ask(scopeOf(model), () => context.host.rows([ref], cells(model, FINE)));
+    } else
+      latest.ask(scopeOf(model), () => context.host.rows([ref], cells(model, FINE)), isShown(context, ref));
   });
 }
 
@@ -82,7 +94,8 @@ export function watchLayerRows(
         return;
       }
       const refs = Array.from({ length: heads }, (_unused, head) => ({ ...ref, head }));
-      seen.ask(() => latest.ask(scopeOf(model), () => context.host.rows(refs, cells(model, COARSE))));
+      const ask = (): Promise<readonly Row[]> => context.host.rows(refs, cells(model, COARSE));
+      seen.ask(() => latest.ask(scopeOf(model), ask, isShown(context, { layer: ref.layer })));
     },
   );
 }

@@ -1,14 +1,24 @@
 /** What the panel knows: the extension's last word, and the reader's own choices in this page. */
 
-import type { StatName } from '../src/protocol/inspection';
+import type { StatName, VariantChoice } from '../src/protocol/inspection';
 import { STAT_NAMES } from '../src/protocol/inspection';
 import type { PanelState, Selection } from '../src/protocol/panel';
+import { type CompareChoices, FIRST_COMPARE, readCompare, readVariant } from './compareChoices';
 import type { Range } from './draw/axis';
 import { MAP_SHOWS, type MapShows } from './draw/mapCells';
 import { type MapView, wholeMap } from './draw/mapView';
 
 /** The views that can show a table in place of their drawing. */
-export const TABLES = ['overview', 'row', 'ribbon', 'map', 'segments', 'memory', 'dilution'] as const;
+export const TABLES = [
+  'overview',
+  'row',
+  'ribbon',
+  'map',
+  'segments',
+  'memory',
+  'compare',
+  'dilution',
+] as const;
 export type TableName = (typeof TABLES)[number];
 
 /** The views that fold away; the header stays. */
@@ -20,6 +30,7 @@ export const FOLDING = [
   'segments',
   'memory',
   'hurts',
+  'compare',
   'heads',
   'dilution',
 ] as const;
@@ -32,16 +43,19 @@ export interface Choices {
   readonly folded: readonly FoldingName[];
   /** The part of the document in view; undefined for all of it. */
   readonly zoom: Range | undefined;
-  /** Which inspection `zoom` belongs to. */
+  /** Which text `zoom` belongs to, by `textNameOf`. */
   readonly zoomOf: string | undefined;
   readonly allKeys: boolean;
   /** Whether what the variant hurts most is in the mean over all heads. */
   readonly allHeads: boolean;
   /** The part of the attention map in view; undefined for all of it. */
   readonly map: MapView | undefined;
-  /** Which inspection `map` belongs to. */
+  /** Which text `map` belongs to, by `textNameOf`. */
   readonly mapOf: string | undefined;
   readonly mapShows: MapShows;
+  /** The variant whose row stands below that of the run; undefined for none. */
+  readonly second: VariantChoice | undefined;
+  readonly compare: CompareChoices;
 }
 
 export interface Model {
@@ -62,6 +76,8 @@ export const FIRST_CHOICES: Choices = {
   map: undefined,
   mapOf: undefined,
   mapShows: 'variant',
+  second: undefined,
+  compare: FIRST_COMPARE,
 };
 
 /** Reads saved choices; whatever has another shape falls back to the first ones. */
@@ -88,6 +104,8 @@ export function readChoices(saved: unknown): Choices {
     map: readMap(fields['map']),
     mapOf,
     mapShows,
+    second: readVariant(fields['second']),
+    compare: readCompare(fields['compare']),
   };
 }
 
@@ -125,6 +143,15 @@ export function textsOf(state: PanelState | undefined): string | undefined {
   return JSON.stringify([id, tokens, model.directory, state?.running === undefined ? seconds : 0]);
 }
 
+/**
+ * Names the text that is inspected, whatever it was inspected with: a zoom into it holds from one variant to
+ * the next, and after a reload. An edit that changes how many tokens there are ends it.
+ */
+export function textNameOf(state: PanelState | undefined): string | undefined {
+  const { inspection, documentName } = state ?? {};
+  return inspection === undefined ? undefined : JSON.stringify([documentName ?? '', inspection.tokens]);
+}
+
 type Listener = (model: Model) => void;
 
 export class Store {
@@ -158,7 +185,7 @@ export class Store {
   }
 
   zoomTo(range: Range | undefined): void {
-    this.choose({ zoom: range, zoomOf: this.current.state?.inspection?.id });
+    this.choose({ zoom: range, zoomOf: textNameOf(this.current.state) });
   }
 
   /** The part of the attention map in view, and how many tokens the document has. */
@@ -167,7 +194,11 @@ export class Store {
   }
 
   mapTo(view: MapView | undefined): void {
-    this.choose({ map: view, mapOf: this.current.state?.inspection?.id });
+    this.choose({ map: view, mapOf: textNameOf(this.current.state) });
+  }
+
+  chooseCompare(change: Partial<CompareChoices>): void {
+    this.choose({ compare: { ...this.current.choices.compare, ...change } });
   }
 
   isTable(name: TableName): boolean {
@@ -200,20 +231,18 @@ export class Store {
 }
 
 export function rangeOf(model: Model): { readonly range: Range; readonly total: number } {
-  const inspection = model.state?.inspection;
-  const total = inspection?.tokens ?? 0;
+  const total = model.state?.inspection?.tokens ?? 0;
   const { zoom, zoomOf } = model.choices;
-  if (zoom === undefined || zoomOf !== inspection?.id || zoom.end > total) {
+  if (zoom === undefined || zoomOf !== textNameOf(model.state) || zoom.end > total) {
     return { range: { start: 0, end: total }, total };
   }
   return { range: zoom, total };
 }
 
 export function mapOf({ state, choices }: Model): { readonly view: MapView; readonly total: number } {
-  const inspection = state?.inspection;
-  const total = inspection?.tokens ?? 0;
+  const total = state?.inspection?.tokens ?? 0;
   const { map, mapOf: of } = choices;
-  const isKnown = map !== undefined && of === inspection?.id;
+  const isKnown = map !== undefined && of === textNameOf(state);
   const fits = isKnown && map.queries.end <= total && map.keys.end <= total;
   return { view: fits ? map : wholeMap(total), total };
 }

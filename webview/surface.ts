@@ -1,4 +1,4 @@
-/** A canvas that stays crisp and redraws at most once a frame. */
+/** A canvas that stays crisp and redraws at most once a frame; out of view, when nothing has changed for a while. */
 
 import type { Palette } from './draw/palette';
 import type { Context, Size } from './draw/pen';
@@ -15,11 +15,19 @@ export interface Drawing {
 /** The width of drawings that are not on the page. */
 const UNSEEN_WIDTH = 640;
 
+/** How far outside the window a drawing is kept up to date with every frame, so that scrolling finds it so. */
+const NEAR = '160px';
+
+/** How long nothing must change before a drawing further away is brought up to date. */
+const UNSEEN_MS = 200;
+
 export class Surface {
   readonly canvas: HTMLCanvasElement;
   private readonly theme: Theme;
   private readonly draw: Draw;
   private frame = 0;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private isNear = true;
 
   constructor(theme: Theme, draw: Draw, label?: string) {
     this.theme = theme;
@@ -32,6 +40,13 @@ export class Surface {
     }
     new ResizeObserver(() => this.invalidate()).observe(this.canvas);
     theme.onChange(() => this.invalidate());
+    new IntersectionObserver(
+      entries => {
+        this.isNear = entries.at(-1)?.isIntersecting ?? true;
+        if (this.isNear && this.timer !== undefined) this.invalidate();
+      },
+      { rootMargin: NEAR },
+    ).observe(this.canvas);
   }
 
   get size(): Size {
@@ -48,8 +63,15 @@ export class Surface {
     return { size, draw: this.draw };
   }
 
-  /** Draws in the next frame. */
+  /** Draws in the next frame, or soon where nobody sees it. */
   invalidate(): void {
+    clearTimeout(this.timer);
+    this.timer = this.isNear ? undefined : setTimeout(() => this.paintNext(), UNSEEN_MS);
+    if (this.isNear) this.paintNext();
+  }
+
+  private paintNext(): void {
+    this.timer = undefined;
     if (this.frame !== 0) return;
     this.frame = requestAnimationFrame(() => {
       this.frame = 0;

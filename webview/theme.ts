@@ -9,8 +9,10 @@ export class Theme {
 
   constructor() {
     this.current = read();
+    publish(this.current);
     const observer = new MutationObserver(() => {
       this.current = read();
+      publish(this.current);
       for (const listener of this.listeners) listener();
     });
     observer.observe(document.body, {
@@ -33,4 +35,10 @@ function read(): Palette {
   const style = getComputedStyle(document.body);
   const kind = document.body.dataset['vscodeThemeKind'] ?? 'vscode-dark';
   return paletteOf(name => style.getPropertyValue(name), kind);
+}
+
+/** Lets the style sheet's legends have the very colours of the drawings. */
+function publish({ sink, span }: Palette): void {
+  document.body.style.setProperty('--sink', sink);
+  document.body.style.setProperty('--span', span);
 }

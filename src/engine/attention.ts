@@ -3,9 +3,9 @@
 import { ROW_STAT_NAMES } from '../protocol/inspection';
 import { outputErrors, recallOf } from './analysis/against';
 import { describeRow } from './analysis/row';
-import type { LayerState } from './inspection';
+import type { LayerState } from './layerState';
 import { isWithin } from './schedule';
-import type { Attended, Block, BlockStats, Mixer } from './variants/primitives/mixer';
+import type { Attended, Block, BlockStats, Layer, Mixer } from './variants/primitives/mixer';
 
 /** Queries of a block, at most. */
 export const BLOCK = 256;
@@ -31,7 +31,21 @@ export type Consumer = (block: Block, y: Float32Array) => Promise<void>;
  * Attends block by block, keeps the statistics of every token, and hands the outputs that drive the model to
  * `consume`.
  */
-export async function attendLayer(
+export function attendLayer(state: LayerState, options: AttendOptions, consume: Consumer): Promise<void> {
+  return holding(state.layer, () => attendBlocks(state, options, consume));
+}
+
+/** Runs `work` while the device may keep the layer's keys and values. */
+async function holding<T>({ executor, k, v, globals }: Layer, work: () => Promise<T>): Promise<T> {
+  const held = executor.hold(k, v, ...(globals === undefined ? [] : [globals.k, globals.v]));
+  try {
+    return await work();
+  } finally {
+    held.release();
+  }
+}
+
+async function attendBlocks(
   state: LayerState,
   { mixer, own, from }: AttendOptions,
   consume: Consumer,
@@ -97,24 +111,29 @@ export async function sampleStats(
   // Samples taken over from an earlier inspection lie elsewhere: the means would be of a mixture.
   if (lacksStats) for (const name of ROW_STAT_NAMES) stats[name].fill(NaN);
   if (lacksRecall) stats.recall.fill(NaN);
-  const wanted = Math.min(MOST_SAMPLES, Math.max(FEWEST_SAMPLES, Math.floor(SAMPLED_KEYS / tokens)));
+  const wanted = Math.min(
+    MOST_SAMPLES,
+    Math.max(FEWEST_SAMPLES, Math.floor(SAMPLED_KEYS / tokens / (mixer.rowCost ?? 1))),
+  );
   const sampled = spacedTokens(tokens, wanted);
   const { distribution } = attention.variant;
-  for (let head = 0; head < layer.q.shape[0]!; head++) {
-    for (const token of sampled) {
-      const row = await mixer.row(head, token);
-      if (lacksStats) {
-        const options = { layer: index, head, token, tokens, top: 0, profile: 0, distribution };
-        const described = describeRow(row, options);
-        for (const name of ROW_STAT_NAMES) stats[name][head * tokens + token] = described[name];
+  await holding(layer, async () => {
+    for (let head = 0; head < layer.q.shape[0]!; head++) {
+      for (const token of sampled) {
+        const row = await mixer.row(head, token);
+        if (lacksStats) {
+          const options = { layer: index, head, token, tokens, top: 0, profile: 0, distribution };
+          const described = describeRow(row, options);
+          for (const name of ROW_STAT_NAMES) stats[name][head * tokens + token] = described[name];
+        }
+        if (lacksRecall) {
+          const dense = await own.row(head, token);
+          stats.recall[head * tokens + token] = recallOf(row, dense, mixer.memory ?? 0);
+        }
+        await pause();
       }
-      if (lacksRecall) {
-        const dense = await own.row(head, token);
-        stats.recall[head * tokens + token] = recallOf(row, dense, mixer.memory ?? 0);
-      }
-      await pause();
     }
-  }
+  });
   return { tokens: sampled.length, what: lacksStats ? 'statistics' : 'recall' };
 }
 

@@ -3,12 +3,22 @@
 import { Problem } from '../protocol/problem';
 import { readFloats, type TensorFile } from './model/safetensors';
 import { floats, type FloatTensor, showShape } from './onnx/tensor';
-import { type Layer, paddedLength, type TextUnit } from './variants/primitives/mixer';
+import { VARIANTS } from './variants';
+import { asHeads } from './variants/primitives/caseInputs';
+import {
+  type CaseInputs,
+  type Layer,
+  type OutputLayout,
+  paddedLength,
+  type TextUnit,
+} from './variants/primitives/mixer';
 import { repeatHeads } from './variants/primitives/segments';
 
 export interface CaseFile {
   readonly file: TensorFile;
   readonly layer: Omit<Layer, 'executor'>;
+  /** How its outputs are laid out. */
+  readonly outputs: OutputLayout;
 }
 
 const UNITS: readonly TextUnit[] = ['word', 'sentence', 'paragraph'];
@@ -21,13 +31,17 @@ const UNITS: readonly TextUnit[] = ['word', 'sentence', 'paragraph'];
  * @throws Problem for tensors that do not fit one another.
  */
 export async function readCase(file: TensorFile): Promise<CaseFile> {
-  const [givenQ, givenK, v] = await Promise.all([heads(file, 'q'), heads(file, 'k'), heads(file, 'v')]);
+  const [givenQ, givenK, givenV] = await Promise.all([heads(file, 'q'), heads(file, 'k'), heads(file, 'v')]);
+  const others = await ownTensors(file);
+  const named = otherNames(file, others);
   const query = file.tensors.get('query');
+  const v = givenV ?? named?.heads.v;
   const q =
     givenQ ??
+    named?.heads.q ??
     (givenK && query && floats([query.shape.at(-2) ?? 1, ...givenK.shape.slice(1)])) ??
     missing(file, 'q');
-  const k = givenK ?? (file.metadata.get('variant') === 'lsh' ? q : missing(file, 'k'));
+  const k = givenK ?? named?.heads.k ?? (file.metadata.get('variant') === 'lsh' ? q : missing(file, 'k'));
   if (v === undefined) return missing(file, 'v');
   const tokens = q.shape[1]!;
   for (const [name, { shape }] of Object.entries({ k, v })) {
@@ -43,9 +57,10 @@ export async function readCase(file: TensorFile): Promise<CaseFile> {
     );
   }
   const groups = Math.max(k.shape[0]!, v.shape[0]!);
-  const tensors = await ownTensors(file);
+  const tensors = named?.tensors ?? others;
   return {
     file,
+    outputs: named?.outputs ?? 'heads first',
     layer: {
       tokens,
       q: padded(q),
@@ -70,13 +85,20 @@ async function ownTensors(file: TensorFile): Promise<Layer['tensors']> {
   return Object.fromEntries(await Promise.all(read));
 }
 
+/** What the file's variant calls otherwise, where there is no q, k or v. */
+function otherNames(file: TensorFile, tensors: Layer['tensors']): CaseInputs | undefined {
+  if (['q', 'k', 'v'].some(name => file.tensors.has(name))) return undefined;
+  const variant = VARIANTS.find(({ info }) => info.id === file.metadata.get('variant'));
+  const rows = file.tensors.get('expect.m')?.shape;
+  return variant?.inputs?.(tensors, rows?.at(-3));
+}
+
 /** `[H, N, D]`; a batch of one may stand before it, and one head may go without its axis. */
 async function heads(file: TensorFile, name: string): Promise<FloatTensor | undefined> {
   const entry = file.tensors.get(name);
   if (entry === undefined) return undefined;
-  const shape = entry.shape.length === 2 ? [1, ...entry.shape] : [...entry.shape];
-  while (shape.length > 3 && shape[0] === 1) shape.shift();
-  if (shape.length === 3 && shape.every(length => length > 0)) return floats(shape, await readFloats(entry));
+  const found = asHeads(floats(entry.shape, await readFloats(entry)));
+  if (found !== undefined) return found;
   throw new Problem(
     `A case file needs a tensor '${name}' [H, N, D]; ${file.file} has ${showShape(entry.shape)}.`,
   );

@@ -6,7 +6,7 @@ import { givenParams, withoutLists } from './caseParams';
 import { type Dtype, readFloats, readHeader, type TensorFile } from './model/safetensors';
 import type { OrtExecutor } from './runtime/executor';
 import { VARIANTS } from './variants';
-import type { Mixer, Variant } from './variants/primitives/mixer';
+import type { Mixer, OutputLayout, Variant } from './variants/primitives/mixer';
 
 export interface CheckResult {
   readonly status: 'PASS' | 'FAIL' | 'SKIP';
@@ -69,7 +69,7 @@ interface Compared {
   readonly tolerance: number;
 }
 
-async function compare({ file, layer }: CaseFile, variant: Variant, executor: OrtExecutor) {
+async function compare({ file, layer, outputs: layout }: CaseFile, variant: Variant, executor: OrtExecutor) {
   const { params, tensors } = withoutLists(givenParams(file, variant.info), variant.info, OWN_TENSORS);
   const given = { ...layer, executor, tensors: { ...tensors, ...layer.tensors } };
   const mixer = await variant.open(given, params);
@@ -77,13 +77,15 @@ async function compare({ file, layer }: CaseFile, variant: Variant, executor: Or
   const width = layer.v.shape[2]!;
   const { tokens } = layer;
   const keys = (mixer.memory ?? 0) + tokens;
-  const expectedY = await expected(file, 'expect.y', [heads, tokens, width]);
+  const expectedY = await expectedOutputs(file, [heads, tokens, width], layout);
   const expectedM = await expected(file, 'expect.m', [heads, tokens, keys]);
   const y = await outputs(mixer, heads, tokens, width);
   if (!y.every(Number.isFinite)) throw new Problem('The outputs hold numbers that are not finite.');
   return {
     y: expectedY && compareWith(expectedY, y),
-    m: expectedM && compareWith(expectedM, await matrix(mixer, heads, tokens, keys)),
+    m:
+      expectedM &&
+      compareWith(expectedM, shown(variant, expectedM, await matrix(mixer, heads, tokens, keys))),
   };
 }
 
@@ -97,6 +99,33 @@ function compareWith({ dtype, values }: Expected, found: Float32Array): Compared
     error: relativeError(found, values),
     tolerance: Math.max(CHECK_TOLERANCE, ROUNDING[dtype] ?? 0),
   };
+}
+
+/** Rows of hidden attention are expected with their signs, or as magnitudes. */
+function shown({ standsAlone }: Variant, { values }: Expected, found: Float32Array): Float32Array {
+  return standsAlone !== undefined && values.every(weight => weight >= 0) ? found.map(Math.abs) : found;
+}
+
+/** `[H, N, E]`, from whichever layout the file has it in. */
+async function expectedOutputs(
+  file: TensorFile,
+  [heads, tokens, width]: readonly [number, number, number],
+  layout: OutputLayout,
+): Promise<Expected | undefined> {
+  const features = heads * width;
+  const shape = layout === 'features first' ? [features, tokens] : [tokens, features];
+  const bare = (lengths: readonly number[]) => lengths.filter(length => length !== 1).join();
+  const found = file.tensors.get('expect.y')?.shape;
+  if (layout === 'heads first' || found === undefined || bare(found) !== bare(shape)) {
+    return expected(file, 'expect.y', [heads, tokens, width]);
+  }
+  const { dtype, values } = (await expected(file, 'expect.y', found))!;
+  const ordered = Float32Array.from(values, (_, n) => {
+    const feature = Math.floor(n / width / tokens) * width + (n % width);
+    const token = Math.floor(n / width) % tokens;
+    return values[layout === 'features first' ? feature * tokens + token : token * features + feature]!;
+  });
+  return { dtype, values: ordered };
 }
 
 /** An expectation, which may have axes of length 1 before those of `shape`. */

@@ -9,6 +9,7 @@ import {
   RUN_MODES,
   type RunMode,
   type Schedule,
+  type WeightFormat,
 } from '../protocol/inspection';
 import { Problem, sentence } from '../protocol/problem';
 import { check } from './checkCommand';
@@ -18,23 +19,24 @@ import {
   deviceOption,
   infoOf,
   layerVariant,
+  MOST_TOKENS,
   parseSettings,
   print,
   share,
   showProgress,
+  terminalEngine,
   tokenIds,
+  weightsOption,
   wholeNumber,
 } from './cliOptions';
 import { compare } from './compareCommand';
 import { isDump } from './dump';
-import { createEngine } from './engine';
 import { inspectionReport, variantTable } from './report';
 import { NATIVE } from './schedule';
 import { readSchedule } from './scheduleFile';
 import { readDocument } from './text/document';
 import { VARIANTS } from './variants';
 
-const MOST_TOKENS = 2 ** 21;
 const ID = 'cli';
 /** Slots of a memory that are listed. */
 const SLOTS = 32;
@@ -49,7 +51,9 @@ interface InspectOptions {
   readonly layers?: string;
   readonly layerVariant: readonly string[];
   readonly schedule?: string;
+  readonly globalTokens?: string;
   readonly device: DeviceChoice;
+  readonly weights: WeightFormat;
   readonly layer?: number;
   readonly head?: number;
   readonly token?: number;
@@ -68,7 +72,11 @@ function program(): Command {
     .description('run a model over a text file and print a row of attention')
     .argument('[file]', 'a text file, UTF-8')
     .option('--ids <numbers>', 'token ids in place of a file, as 1,2,3; needs no tokeniser', tokenIds)
-    .option('--model <folder>', 'a Hugging Face checkpoint folder, or a tensor dump', BUNDLED_MODEL)
+    .option(
+      '--model <path>',
+      'a Hugging Face checkpoint folder, an ONNX model, or a tensor dump',
+      BUNDLED_MODEL,
+    )
     .option('--variant <id>', 'attention variant', NATIVE.id)
     .option('--set <key=value>', 'a parameter of the variant; may be repeated', append, [])
     .addOption(
@@ -88,7 +96,9 @@ function program(): Command {
       [],
     )
     .option('--schedule <file>', 'variants by layer, as compare --schedule writes them')
+    .option('--global-tokens <list>', "tokens that see all and are seen by all, as '0,5-8' (Longformer)")
     .addOption(deviceOption())
+    .addOption(weightsOption())
     .option('--layer <number>', 'layer of the row (default: the last)', wholeNumber)
     .option('--head <number>', 'head of the row (default: 0)', wholeNumber)
     .option('--token <number>', 'query token of the row (default: the last)', wholeNumber)
@@ -102,7 +112,11 @@ function program(): Command {
     .command('compare')
     .description("hold variants against the model's own attention on a document")
     .argument('[file]', 'a text file, UTF-8')
-    .option('--model <folder>', 'a Hugging Face checkpoint folder, or a tensor dump', BUNDLED_MODEL)
+    .option(
+      '--model <path>',
+      'a Hugging Face checkpoint folder, an ONNX model, or a tensor dump',
+      BUNDLED_MODEL,
+    )
     .option('--variant <id[:key=value,…]>', 'a candidate, as local:window=64; may be repeated', append, [])
     .option('--sweep <id:key=values>', 'candidates that differ in one budget, as local:window=64,256,1024')
     .option('--recall <share>', 'what a head must keep in a sweep', share, 0.95)
@@ -141,11 +155,7 @@ async function inspect(file: string | undefined, options: InspectOptions): Promi
   const info = infoOf(options.variant);
   const params = parseSettings(options.set, info.params);
   const started = performance.now();
-  const engine = createEngine({
-    started: () => undefined,
-    progress: ({ fraction, phase }) => showProgress(fraction, phase),
-    log: (level, message) => process.stderr.write(`${level}: ${message}\n`),
-  });
+  const engine = terminalEngine();
   const text =
     file !== undefined
       ? await readDocument(resolve(file))
@@ -155,10 +165,12 @@ async function inspect(file: string | undefined, options: InspectOptions): Promi
     text,
     model,
     ...(ids === undefined ? {} : { ids }),
+    ...(options.globalTokens === undefined ? {} : { globalTokens: options.globalTokens }),
     ...(options.logits === undefined ? {} : { logits: resolve(options.logits) }),
     variant: { id: info.id, params },
     schedule: await scheduleOf(options),
     device: options.device,
+    weights: options.weights,
     maxTokens: MOST_TOKENS,
   });
   const seconds = (performance.now() - started) / 1000;

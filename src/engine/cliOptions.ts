@@ -5,21 +5,42 @@ import { resolve } from 'node:path';
 
 import {
   DEVICE_CHOICES,
+  WEIGHT_FORMATS,
   type LayerVariant,
   type ParamSpec,
   type ParamValue,
   type VariantChoice,
   type VariantInfo,
 } from '../protocol/inspection';
+import type { EngineApi } from '../protocol/engine';
 import { Problem } from '../protocol/problem';
+import { createEngine } from './engine';
 import { NATIVE } from './schedule';
 import { variantById } from './variants';
 import { parseParam } from './variants/primitives/params';
 
+/** Tokens of a document, at most. */
+export const MOST_TOKENS = 2 ** 21;
+
 export const BUNDLED_MODEL = resolve(__dirname, '..', 'models', 'lab-base');
+
+/** An engine in this process: its progress is a line on the terminal, its log goes to standard error. */
+export function terminalEngine(): EngineApi {
+  return createEngine({
+    started: () => undefined,
+    progress: ({ fraction, phase }) => showProgress(fraction, phase),
+    log: (level, message) => process.stderr.write(`${level}: ${message}\n`),
+  });
+}
 
 export function deviceOption(): Option {
   return new Option('--device <device>', 'execution provider').choices([...DEVICE_CHOICES]).default('auto');
+}
+
+export function weightsOption(): Option {
+  return new Option('--weights <format>', 'int8: the weights of the layers in 8 bits, an approximation')
+    .choices([...WEIGHT_FORMATS])
+    .default('float');
 }
 
 export function append(value: string, earlier: readonly string[]): readonly string[] {

@@ -5,35 +5,28 @@
 
 import { setImmediate } from 'node:timers/promises';
 
-import type { CandidateResult, Comparison, CompareRequest } from '../protocol/comparison';
-import type { VariantChoice } from '../protocol/inspection';
-import { Cancelled, Problem, sentence } from '../protocol/problem';
-import { outputErrors, recallOf } from './analysis/against';
-import { blockLength, blockRecalls, spacedTokens } from './attention';
+import type { Comparison, CompareRequest, SweepResult } from '../protocol/comparison';
+import { Cancelled, Problem } from '../protocol/problem';
+import { recallOf } from './analysis/against';
+import { blockLength, spacedTokens } from './attention';
+import {
+  addErrors,
+  addHabits,
+  addRecall,
+  type OwnTally,
+  resultOf,
+  type Tally,
+  tallyOf,
+} from './compareTally';
 import type { Hooks } from './inspect';
-import type { Inspection, LayerState } from './inspection';
-import { ownMixer } from './inspection';
-import { attention, facing, isWithin, type LayerAttention, sameAttention } from './schedule';
-import type { Attended, Block, Mixer } from './variants/primitives/mixer';
+import type { Inspection } from './inspection';
+import { type LayerState, ownMixer } from './layerState';
+import { sameAttention } from './schedule';
+import { headBudgets, scheduleOf, valuesOf } from './sweep';
+import type { Mixer } from './variants/primitives/mixer';
 
 /** Tokens a head whose rows stand for all where a block does not tell its recall. */
 const SAMPLED = 48;
-
-/** What is summed up of one candidate. */
-interface Tally {
-  readonly choice: VariantChoice;
-  readonly attention: LayerAttention | undefined;
-  /** Whether blocks may tell it: it weighs no key that the own attention does not, in any layer. */
-  readonly tellsRecall: boolean;
-  problem: string | undefined;
-  /** `[L * H]` means over `recallTokens`. */
-  readonly recall: Float64Array;
-  /** Sums over tokens, and over layers and heads. */
-  readonly error: Float64Array;
-  readonly tokenError: Float64Array;
-  recallTokens: number;
-  seconds: number;
-}
 
 /**
  * Everything but the live runs.
@@ -42,7 +35,7 @@ interface Tally {
  */
 export async function compareOn(
   inspection: Inspection,
-  { candidates }: CompareRequest,
+  { candidates, sweep }: CompareRequest,
   hooks: Hooks,
 ): Promise<Comparison> {
   checkBaseline(inspection);
@@ -50,9 +43,14 @@ export async function compareOn(
   const { own: owns, model } = inspection.subject;
   const { layers } = model;
   const tallies = candidates.map(choice => tallyOf(choice, owns, layers * heads, tokens));
-  let ownSeconds = 0;
+  const ownTally: OwnTally = {
+    span: new Float64Array(layers * heads),
+    sink: new Float64Array(layers * heads),
+    pairs: 0,
+    seconds: 0,
+  };
   for (const [index, state] of inspection.layers.entries()) {
-    const own = await ownMixer(state, state.mixer!);
+    const own = await ownMixer(state, await inspection.open({ layer: index, head: 0, token: 0 }));
     const opened = await openAll(tallies, state);
     const mixers = [own, ...opened.values()];
     const told = new Map<Tally, number>();
@@ -61,11 +59,14 @@ export async function compareOn(
       const block = { start, end };
       let began = performance.now();
       const baseline = await own.attend(block);
-      ownSeconds += (performance.now() - began) / 1000;
+      ownTally.seconds += (performance.now() - began) / 1000;
+      ownTally.pairs += own.cost(block);
+      addHabits(ownTally, state, block, baseline);
       for (const [tally, mixer] of opened) {
         began = performance.now();
         const attended = await mixer.attend(block);
         tally.seconds += (performance.now() - began) / 1000;
+        tally.pairs += mixer.cost(block);
         addErrors(tally, state, block, attended, baseline);
         told.set(tally, (told.get(tally) ?? 0) + addRecall(tally, state, block, attended, baseline));
       }
@@ -79,14 +80,30 @@ export async function compareOn(
       tally.recallTokens = await sampleRecall(tally, state, { mixer, own }, hooks);
     }
   }
-  return {
+  const results = tallies.map(tally => resultOf(tally, { tokens, layers, heads }));
+  const comparison = {
     tokens,
     layers,
     heads,
     loss: inspection.summary().loss,
-    seconds: ownSeconds,
-    candidates: tallies.map(tally => resultOf(tally, tokens, layers * heads)),
+    seconds: ownTally.seconds,
+    keys: ownTally.pairs / (tokens * layers),
+    candidates: results,
   };
+  return { ...comparison, sweep: sweep && sweepOf(comparison, sweep, ownTally) };
+}
+
+function sweepOf(
+  { candidates, ...sizes }: Omit<Comparison, 'sweep'>,
+  { count, param, target }: NonNullable<CompareRequest['sweep']>,
+  habits: OwnTally,
+): SweepResult | undefined {
+  const swept = candidates.slice(Math.max(0, candidates.length - count));
+  const variant = swept[0]?.variant;
+  if (variant === undefined) return undefined;
+  const budgets = headBudgets({ ...sizes, candidates: swept }, param, target, habits);
+  const schedule = scheduleOf(budgets, variant, param);
+  return { id: variant.id, param, target, values: valuesOf(swept, param), budgets, schedule };
 }
 
 function checkBaseline({ subject, layers }: Inspection): void {
@@ -95,29 +112,6 @@ function checkBaseline({ subject, layers }: Inspection): void {
   throw new Problem(
     "Variants are compared on a model that ran with its own attention, but this inspection replaced it. Inspect with the variant 'native', or in shadow, and compare then.",
   );
-}
-
-function tallyOf(
-  choice: VariantChoice,
-  owns: readonly LayerAttention[],
-  heads: number,
-  tokens: number,
-): Tally {
-  const empty = {
-    choice,
-    recall: new Float64Array(heads),
-    error: new Float64Array(heads),
-    tokenError: new Float64Array(tokens),
-    recallTokens: tokens,
-    seconds: 0,
-  };
-  try {
-    const candidate = attention(facing(choice, owns[0]!));
-    const tellsRecall = owns.every(own => isWithin(candidate, own));
-    return { ...empty, attention: candidate, tellsRecall, problem: undefined };
-  } catch (error) {
-    return { ...empty, attention: undefined, tellsRecall: false, problem: sentence(error) };
-  }
 }
 
 /** The candidates' mixers on one layer; one that cannot open is told and left out from here on. */
@@ -135,42 +129,6 @@ async function openAll(tallies: readonly Tally[], state: LayerState): Promise<Ma
     tally.seconds += (performance.now() - began) / 1000;
   }
   return mixers;
-}
-
-function addErrors(
-  tally: Tally,
-  { layer }: LayerState,
-  block: Block,
-  attended: Attended,
-  own: Attended,
-): void {
-  const heads = layer.q.shape[0]!;
-  const length = block.end - block.start;
-  const errors = outputErrors(attended.y, own.y, layer.v.shape[2]!);
-  for (let head = 0; head < heads; head++) {
-    for (let b = 0; b < length; b++) {
-      const error = errors[head * length + b]!;
-      tally.error[layer.index * heads + head]! += error;
-      tally.tokenError[block.start + b]! += error;
-    }
-  }
-}
-
-/** @returns how many tokens of the block tell their recall. */
-function addRecall(
-  tally: Tally,
-  { layer }: LayerState,
-  block: Block,
-  attended: Attended,
-  own: Attended,
-): number {
-  const recalls = tally.tellsRecall ? blockRecalls(attended, own) : undefined;
-  if (recalls === undefined) return 0;
-  const length = block.end - block.start;
-  recalls.forEach((recall, row) => {
-    tally.recall[layer.index * layer.q.shape[0]! + Math.floor(row / length)]! += recall / layer.tokens;
-  });
-  return length;
 }
 
 /**
@@ -198,19 +156,4 @@ async function sampleRecall(
     tally.recall[index * heads + head] = sum / sampled.length;
   }
   return sampled.length;
-}
-
-function resultOf(tally: Tally, tokens: number, heads: number): CandidateResult {
-  const { choice: variant, problem, recallTokens, seconds } = tally;
-  const means = (sums: Float64Array, count: number) => Float32Array.from(sums, sum => sum / count);
-  return {
-    variant,
-    problem,
-    recall: Float32Array.from(tally.recall),
-    error: means(tally.error, tokens),
-    tokenError: means(tally.tokenError, heads),
-    recallTokens,
-    seconds,
-    live: undefined,
-  };
 }

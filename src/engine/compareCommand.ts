@@ -5,13 +5,19 @@ import { resolve } from 'node:path';
 import type { CandidateResult, Comparison } from '../protocol/comparison';
 import { type DeviceChoice, EVERYWHERE, type VariantChoice } from '../protocol/inspection';
 import { Problem } from '../protocol/problem';
-import { infoOf, parseSettings, print, showProgress, variantChoice } from './cliOptions';
+import {
+  infoOf,
+  MOST_TOKENS,
+  parseSettings,
+  print,
+  showProgress,
+  terminalEngine,
+  variantChoice,
+} from './cliOptions';
 import { isDump } from './dump';
-import { createEngine } from './engine';
 import { writePieces } from './inspectionFile';
 import { showChoice } from './report';
 import { NATIVE } from './schedule';
-import { headBudgets, scheduleOf } from './sweep';
 import { readDocument } from './text/document';
 
 export interface CompareOptions {
@@ -25,7 +31,6 @@ export interface CompareOptions {
   readonly json?: boolean;
 }
 
-const MOST_TOKENS = 2 ** 21;
 const ID = 'cli';
 /** What a person compares first. */
 const USUAL = ['local', 'strided', 'longformer', 'block-topk', 'moba', 'topk', 'adaptive-mass:gamma=0.95'];
@@ -45,11 +50,7 @@ export async function compare(file: string | undefined, options: CompareOptions)
     ...(named.length === 0 && sweep === undefined ? USUAL.map(variantChoice) : named),
     ...(sweep?.candidates ?? []),
   ];
-  const engine = createEngine({
-    started: () => undefined,
-    progress: ({ fraction, phase }) => showProgress(fraction, phase),
-    log: (level, message) => process.stderr.write(`${level}: ${message}\n`),
-  });
+  const engine = terminalEngine();
   await engine.inspect({
     id: ID,
     text: file === undefined ? await engine.dumpText(model) : await readDocument(resolve(file)),
@@ -59,42 +60,41 @@ export async function compare(file: string | undefined, options: CompareOptions)
     device: options.device,
     maxTokens: MOST_TOKENS,
   });
-  const comparison = await engine.compare({ id: 'compare', of: ID, candidates, live: options.live });
+  const comparison = await engine.compare({
+    id: 'compare',
+    of: ID,
+    candidates,
+    live: options.live,
+    ...(sweep && {
+      sweep: { count: sweep.candidates.length, param: sweep.param, target: options.recall },
+    }),
+  });
   showProgress(undefined, '');
-  const budgets =
-    sweep &&
-    headBudgets(
-      { ...comparison, candidates: comparison.candidates.slice(-sweep.candidates.length) },
-      sweep.param,
-      options.recall,
-    );
-  if (options.schedule !== undefined && sweep !== undefined && budgets !== undefined) {
-    const schedule = scheduleOf(budgets, sweep.id, sweep.param);
-    await writePieces([JSON.stringify(schedule, undefined, 2), '\n'], resolve(options.schedule));
+  const { sweep: swept, ...rest } = comparison;
+  if (options.schedule !== undefined && swept !== undefined) {
+    await writePieces([JSON.stringify(swept.schedule, undefined, 2), '\n'], resolve(options.schedule));
   }
   if (options.json) {
-    print(JSON.stringify({ ...comparison, budgets }, plain, 2));
+    print(JSON.stringify({ ...rest, budgets: swept?.budgets }, plain, 2));
     return;
   }
   print(comparisonTable(comparison));
-  if (sweep !== undefined && budgets !== undefined) {
-    print(`\nSmallest ${sweep.param} of ${sweep.id} with which a head keeps ${options.recall} of the mass:`);
-    for (const { layer, head, value, recall } of budgets) {
-      print(
-        `layer ${layer} head ${head}: ${value === undefined ? `none (${recall.toFixed(3)} at most)` : String(value)}`,
-      );
-    }
+  if (swept === undefined) return;
+  const { id, param, target, budgets } = swept;
+  print(`\nSmallest ${param} of ${id} with which a head keeps ${target} of the mass:`);
+  for (const { layer, head, value, recall, kind } of budgets) {
+    const smallest = value === undefined ? `none (${recall.toFixed(3)} at most)` : String(value);
+    print(`layer ${layer} head ${head}: ${smallest}, ${kind}`);
   }
 }
 
-interface Sweep {
-  readonly id: string;
+interface Swept {
   readonly param: string;
   readonly candidates: readonly VariantChoice[];
 }
 
 /** Reads `local:window=64,256,1024`. */
-function readSweep(words: string): Sweep {
+function readSweep(words: string): Swept {
   const [, id, param, values] = /^([^:=]+):([^:=]+)=([^=]+)$/.exec(words) ?? [];
   if (id === undefined || param === undefined || values === undefined) {
     throw new Problem(
@@ -109,7 +109,7 @@ function readSweep(words: string): Sweep {
   if (word !== undefined) {
     throw new Problem(`--sweep looks for the smallest of numbers; '${String(word)}' of ${param} is none.`);
   }
-  return { id, param, candidates };
+  return { param, candidates };
 }
 
 /** Typed arrays as lists, and what is not known as null. */
@@ -119,7 +119,7 @@ function plain(_: string, value: unknown): unknown {
 
 function comparisonTable({ tokens, loss, candidates }: Comparison): string {
   const rows = candidates.map(candidate => [showChoice(candidate.variant), ...cells(candidate, loss)]);
-  const columns = ['variant', 'recall', 'error', 'loss change', 'seconds'];
+  const columns = ['variant', 'recall', 'error', 'keys', 'loss change', 'seconds'];
   const widths = columns.map((title, at) => Math.max(title.length, ...rows.map(row => row[at]?.length ?? 0)));
   const line = (row: readonly string[]) =>
     row.map((cell, at) => (at === 0 ? cell.padEnd(widths[at]!) : cell.padStart(widths[at]!))).join('  ');
@@ -129,12 +129,12 @@ function comparisonTable({ tokens, loss, candidates }: Comparison): string {
 }
 
 function cells(
-  { problem, recall, error, live, seconds }: CandidateResult,
+  { problem, recall, error, keys, live, seconds }: CandidateResult,
   loss: number | undefined,
 ): string[] {
-  if (problem !== undefined) return ['-', '-', '-', problem];
+  if (problem !== undefined) return ['-', '-', '-', '-', problem];
   const change = live?.loss === undefined || loss === undefined ? '-' : signed(live.loss - loss);
-  return [mean(recall).toFixed(3), mean(error).toFixed(3), change, seconds.toFixed(1)];
+  return [mean(recall).toFixed(3), mean(error).toFixed(3), keys.toFixed(1), change, seconds.toFixed(1)];
 }
 
 function signed(value: number): string {

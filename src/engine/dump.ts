@@ -11,28 +11,16 @@
 import { stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 
-import type { ModelInfo, ParamValue, VariantChoice, VariantInfo } from '../protocol/inspection';
+import type { ParamValue, VariantInfo } from '../protocol/inspection';
 import { Problem } from '../protocol/problem';
 import { readCase } from './caseFile';
 import { givenParams } from './caseParams';
 import { readTokens } from './dumpTokens';
 import { readHeader, type TensorEntry, type TensorFile } from './model/safetensors';
 import { showShape } from './onnx/tensor';
-import type { Source } from './source';
-import { variantById } from './variants';
-import type { Layer } from './variants/primitives/mixer';
+import type { ReadyModel } from './ready';
+import { variantById, VARIANTS } from './variants';
 import { MOST_TOKENS } from './variants/primitives/params';
-
-export interface Dump {
-  readonly info: ModelInfo;
-  readonly source: Source;
-  readonly causal: boolean;
-  /** What the file itself names to attend with, as a case file does. */
-  readonly choice: VariantChoice | undefined;
-  /** Changes when the file does. */
-  readonly stamp: string;
-  layer(index: number): Promise<Omit<Layer, 'executor'>>;
-}
 
 const LAYER_NAME = /^layers\.(\d{1,4})\.(.+)$/;
 
@@ -41,12 +29,12 @@ export function isDump(model: string): boolean {
 }
 
 /** @throws Problem naming the tensor or metadata that does not fit. */
-export async function openDump(path: string): Promise<Dump> {
+export async function openDump(path: string): Promise<ReadyModel> {
   const file = await readHeader(resolve(path));
   const layers = layerFiles(file);
   const first = layers[0]!;
   const shape = (name: string) => shapeOf(first, name);
-  const q = shape('q') ?? shape('k');
+  const q = shape('q') ?? shape('k') ?? (await otherShape(first));
   if (q === undefined) {
     throw new Problem(
       `${path} is no tensor dump: expected tensors q, k and v [H, N, D], or layers.0.q and so on.`,
@@ -61,6 +49,7 @@ export async function openDump(path: string): Promise<Dump> {
   }
   const source = await readTokens(file, tokens);
   const id = file.metadata.get('variant');
+  const causal = file.metadata.get('causal') !== 'false';
   return {
     info: {
       name: file.metadata.get('name') ?? basename(path),
@@ -75,8 +64,12 @@ export async function openDump(path: string): Promise<Dump> {
       context: tokens,
     },
     source,
-    causal: file.metadata.get('causal') !== 'false',
     choice: id === undefined ? undefined : { id, params: paramValues(file, variantById(id).info) },
+    own: layers.map(() => ({ causal, window: undefined, softcap: undefined })),
+    notes: [
+      'The queries, keys and values come from a tensor dump: there is no loss, and no layer feels another.',
+    ],
+    scores: undefined,
     stamp: `${path}@${(await stat(path)).mtimeMs}`,
     async layer(index) {
       const { layer } = await readCase(layers[index]!);
@@ -118,6 +111,14 @@ function layerFiles(file: TensorFile): readonly TensorFile[] {
     if (tensors !== undefined) return { ...file, tensors };
     throw new Problem(`${file.file} has ${layers.size} layers, but no layers.${index}.q among them.`);
   });
+}
+
+/** `[H, N, E]` of a layer whose variant has other names for q, k and v. */
+async function otherShape(file: TensorFile): Promise<readonly [number, number, number] | undefined> {
+  const id = file.metadata.get('variant');
+  if (VARIANTS.find(({ info }) => info.id === id)?.inputs === undefined) return undefined;
+  const { tokens, q, v } = (await readCase(file)).layer;
+  return [q.shape[0]!, tokens, v.shape[2]!];
 }
 
 /** `[H, N, D]` of a tensor that may have a batch of one before it. */

@@ -5,25 +5,26 @@ import { join } from 'node:path';
 
 import type { EngineApi, EngineEvents, EngineInfo, InspectRequest } from '../protocol/engine';
 import type { CandidateResult, Comparison, CompareRequest } from '../protocol/comparison';
-import { type DeviceChoice, EVERYWHERE } from '../protocol/inspection';
+import type { DeviceChoice } from '../protocol/inspection';
 import { Cancelled, Problem } from '../protocol/problem';
+import { dilutionBins } from './analysis/dilution';
+import { seriesOf } from './analysis/series';
 import { writeReport } from './htmlReport';
 import { hurtsOf } from './hurts';
-import { isDump, openDump } from './dump';
+import { openDump } from './dump';
 import type { Inspection } from './inspection';
 import { mapTile } from './mapTile';
 import { writeInspection } from './inspectionFile';
 import { compareOn } from './compare';
+import { runLive } from './compareLive';
 import { type Hooks, prepare, run } from './inspect';
-import { describeCheckpoint } from './model/checkpoint';
+import { type Job, Jobs } from './jobs';
+import { describeModel } from './models';
 import { openDevice, type OpenDevice } from './runtime/device';
 import { runtimeVersion } from './runtime/executor';
 import { NATIVE } from './schedule';
 import { type SpillOptions, TensorStore } from './tensorStore';
 import { VARIANTS } from './variants';
-
-/** Progress is told at most so often. */
-const PROGRESS_EVERY_MS = 50;
 
 /** Layers of an inspection that stay in memory; more go to a file, in a folder of the user's own. */
 const DEFAULT_SPILL: SpillOptions = {
@@ -31,17 +32,9 @@ const DEFAULT_SPILL: SpillOptions = {
   budget: 2 ** 30,
 };
 
-/** What runs under an id. */
-interface Job {
-  /** As soon as there is one to ask. */
-  inspection: Inspection | undefined;
-  cancelled: boolean;
-}
-
 export function createEngine(events: EngineEvents, spill: Partial<SpillOptions> = {}): EngineApi {
   const finished = new Map<string, Inspection>();
-  const requests = new Map<string, InspectRequest>();
-  const running = new Map<string, Job>();
+  const jobs = new Jobs(progress => events.progress(progress));
   const devices = new Map<DeviceChoice, Promise<OpenDevice>>();
   let weightsOf: string | undefined;
 
@@ -52,37 +45,19 @@ export function createEngine(events: EngineEvents, spill: Partial<SpillOptions> 
     return open;
   }
 
+  function newStore(): TensorStore {
+    return new TensorStore({ ...DEFAULT_SPILL, ...spill });
+  }
+
   /** While a document runs again, its new inspection answers as soon as its tokens are known. */
   function held(id: string): Inspection | undefined {
-    return running.get(id)?.inspection ?? finished.get(id);
+    return jobs.inspection(id) ?? finished.get(id);
   }
 
   function inspection(id: string): Inspection {
     const found = held(id);
     if (found !== undefined) return found;
     throw new Problem('This document is not inspected, or no longer. Inspect it again.');
-  }
-
-  function hooksOf(id: string, job: { readonly cancelled: boolean }): Hooks {
-    let told = 0;
-    return {
-      cancelled: () => job.cancelled,
-      progress(fraction, phase) {
-        const now = performance.now();
-        if (now - told < PROGRESS_EVERY_MS && fraction < 1) return;
-        told = now;
-        events.progress({ id, fraction, phase });
-      },
-    };
-  }
-
-  /** A job of its own for the id; one that runs under it already is told to stop. */
-  function begin(id: string): Job {
-    const earlier = running.get(id);
-    if (earlier !== undefined) earlier.cancelled = true;
-    const job: Job = { inspection: undefined, cancelled: false };
-    running.set(id, job);
-    return job;
   }
 
   /** @throws Problem for an inspection that is still under way: some of its layers would be missing. */
@@ -95,9 +70,8 @@ export function createEngine(events: EngineEvents, spill: Partial<SpillOptions> 
   async function compare(request: CompareRequest): Promise<Comparison> {
     const { id, of, candidates, live } = request;
     const baseline = complete(of);
-    const inspected = requests.get(of)!;
-    const job = begin(id);
-    const hooks = hooksOf(id, job);
+    const job = jobs.begin(id);
+    const hooks = jobs.hooks(id, job);
     try {
       // The part that every candidate shares, then a run each.
       const parts = live ? candidates.length + 1 : 1;
@@ -109,49 +83,23 @@ export function createEngine(events: EngineEvents, spill: Partial<SpillOptions> 
       if (!live) return comparison;
       const results: CandidateResult[] = [];
       for (const [index, result] of comparison.candidates.entries()) {
-        results.push(await runLive(result, inspected, baseline, part(index + 1)));
+        results.push(await runLive(result, baseline, newStore(), part(index + 1)));
       }
       return { ...comparison, candidates: results };
     } catch (error) {
       throw explained(error);
     } finally {
-      if (running.get(id) === job) running.delete(id);
-    }
-  }
-
-  /** The whole model with a candidate in every layer; a dump has no model to run. */
-  async function runLive(
-    result: CandidateResult,
-    request: InspectRequest,
-    baseline: Inspection,
-    hooks: Hooks,
-  ): Promise<CandidateResult> {
-    if (result.problem !== undefined || baseline.subject.decoder === undefined) return result;
-    const store = new TensorStore({ ...DEFAULT_SPILL, ...spill });
-    try {
-      const open = await device(request.device);
-      const prepared = await prepare(
-        { ...bare(request), variant: result.variant, schedule: EVERYWHERE },
-        open,
-        store,
-      );
-      await run(prepared, open, hooks);
-      const { losses } = prepared.inspection;
-      const { loss, seconds } = prepared.inspection.summary();
-      const lossChange = losses.map((value, token) => value - baseline.losses[token]!);
-      return { ...result, live: { loss, lossChange, seconds } };
-    } finally {
-      await store.close();
+      jobs.end(id, job);
     }
   }
 
   async function inspect(request: InspectRequest) {
     const { id } = request;
-    const job = begin(id);
-    const store = new TensorStore({ ...DEFAULT_SPILL, ...spill });
+    const job = jobs.begin(id);
+    const store = newStore();
     let done = false;
     try {
-      const open = await device(request.device);
+      const open = await device(deviceFor(request));
       if (open.info.fallback !== undefined) events.log('warn', open.info.fallback);
       // Weights of one model at a time.
       if (weightsOf !== undefined && weightsOf !== request.model) await open.executor.release();
@@ -162,12 +110,11 @@ export function createEngine(events: EngineEvents, spill: Partial<SpillOptions> 
       job.inspection = next;
       events.started(next.summary());
       const earlier = request.basis === undefined ? undefined : finished.get(request.basis);
-      await run(prepared, open, hooksOf(id, job), earlier);
+      await run(prepared, open, jobs.hooks(id, job), earlier);
       // Closed in its last moment: nobody would close it again.
       throwIfCancelled(job);
       const former = finished.get(id);
       finished.set(id, next);
-      requests.set(id, request);
       done = true;
       await former?.subject.store.close();
       return next.summary();
@@ -175,7 +122,7 @@ export function createEngine(events: EngineEvents, spill: Partial<SpillOptions> 
       // What fails after that, such as reading an earlier inspection that was closed with this one, is no news.
       throw job.cancelled ? new Cancelled() : explained(error);
     } finally {
-      if (running.get(id) === job) running.delete(id);
+      jobs.end(id, job);
       if (!done) await store.close();
     }
   }
@@ -188,28 +135,28 @@ export function createEngine(events: EngineEvents, spill: Partial<SpillOptions> 
         variants: [NATIVE, ...VARIANTS.map(({ info }) => info)],
       };
     },
-    describeModel: async model => (isDump(model) ? (await openDump(model)).info : describeCheckpoint(model)),
+    describeModel,
     dumpText: async path => (await openDump(path)).source.text,
     openDevice: async choice => (await device(choice)).info,
     inspect,
     compare,
-    async cancel(id) {
-      const job = running.get(id);
-      if (job !== undefined) job.cancelled = true;
-      return job !== undefined;
-    },
+    cancel: async id => jobs.cancel(id),
     async close(id) {
-      const job = running.get(id);
-      if (job !== undefined) job.cancelled = true;
+      jobs.cancel(id);
       const former = finished.get(id);
       finished.delete(id);
-      requests.delete(id);
       await former?.subject.store.close();
     },
     tokens: async id => inspection(id).subject.source.table,
     losses: async id => inspection(id).losses,
     overview: async id => inspection(id).overview(),
     stats: async (id, head) => inspection(id).stats(head),
+    series: async ({ id, ...ref }) => seriesOf(inspection(id).stat(ref, ref.stat), ref),
+    async dilution(id, head) {
+      const of = inspection(id);
+      const [entropy, peak, sink] = [of.stat(head, 'entropy'), of.stat(head, 'peak'), of.stat(head, 'sink')];
+      return dilutionBins({ entropy, peak, sink });
+    },
     async rows(requests) {
       const rows = [];
       for (const request of requests) rows.push(await inspection(request.id).row(request));
@@ -230,16 +177,21 @@ export function createEngine(events: EngineEvents, spill: Partial<SpillOptions> 
   };
 }
 
-function throwIfCancelled({ cancelled }: Job): void {
-  if (cancelled) throw new Cancelled();
+/**
+ * 8-bit weights are multiplied on the CPU alone.
+ *
+ * @throws Problem for another device beside them.
+ */
+function deviceFor({ device, weights }: InspectRequest): DeviceChoice {
+  if (weights !== 'int8' || device === 'cpu') return device;
+  if (device === 'auto') return 'cpu';
+  throw new Problem(
+    `8-bit weights are multiplied on the CPU only; found the device ${device}. Choose the CPU, or float weights.`,
+  );
 }
 
-/** A request without what it writes and builds on. */
-function bare(request: InspectRequest): InspectRequest {
-  const copy: { -readonly [K in keyof InspectRequest]: InspectRequest[K] } = { ...request };
-  delete copy.logits;
-  delete copy.basis;
-  return copy;
+function throwIfCancelled({ cancelled }: Job): void {
+  if (cancelled) throw new Cancelled();
 }
 
 /** Turns the runtime's word for "no memory" into a sentence. */

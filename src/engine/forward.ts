@@ -6,11 +6,13 @@ import type { Decoder } from './model/decoder';
 import { PREDICTIONS } from './model/layers';
 import { rotaryTables } from './model/rope';
 import { openRowWriter } from './model/writeRows';
-import type { Executor, Program } from './onnx/graph';
+import type { Executor, Feeds, Program } from './onnx/graph';
 import { floats, integers } from './onnx/tensor';
+import { keepBlock, layerTensors } from './layerTensors';
 import { blocks, type Pass } from './pass';
-import { copyHeads, copyScores } from './reuse';
-import { type Block, paddedLength } from './variants/primitives/mixer';
+import { copyHeads, copyScores, copyTokens } from './reuse';
+import type { Block, Layer, LayerHeads } from './variants/primitives/mixer';
+import { chunkOf } from './variants/primitives/scan';
 import type { Workload } from './workload';
 
 interface ForwardOptions {
@@ -33,11 +35,29 @@ export async function forwardPass(
 ): Promise<Pass> {
   const { tokens, subject } = inspection;
   const { info, hidden: width } = decoder;
-  const { table } = subject.source;
+  const { source, globals } = subject;
+  const { table } = source;
   const hidden = await decoder.embed(table.ids, executor);
   const headLength = Math.max(1, Math.min(BLOCK, Math.floor(MOST_LOGITS / info.vocabulary)));
   const block = ({ start, end }: Block) =>
     floats([end - start, width], hidden.subarray(start * width, end * width));
+  const overlap = decoder.overlap ?? 0;
+  let current: Layer | undefined;
+
+  /** What follows was found from tokens that each layer saw `overlap` further back. */
+  const first = (index: number) => Math.max(0, kept - overlap * (info.layers - 1 - index));
+
+  /** A block with the tokens before it that `project` reads with it. */
+  function projected(span: Block): Feeds {
+    if (overlap === 0) return { hidden: block(span) };
+    const length = overlap + span.end - span.start;
+    const start = Math.max(0, span.start - overlap);
+    const absent = length - (span.end - start);
+    const feeds = { hidden: floats([length, width]), present: floats([length, 1]) };
+    feeds.hidden.data.set(block({ start, end: span.end }).data, absent * width);
+    feeds.present.data.fill(1, absent);
+    return feeds;
+  }
 
   async function score(program: Program): Promise<void> {
     if (earlier !== undefined) copyScores(inspection, earlier, kept, PREDICTIONS);
@@ -47,7 +67,7 @@ export async function forwardPass(
         (_, b) => table.ids[span.start + b + 1] ?? 0,
       );
       const feeds = { hidden: block(span), targets: integers([targets.length, 1], targets) };
-      const results = await executor.run(program, feeds);
+      const results = await executor.run(perToken(program), feeds);
       const losses = results['loss']!.data as Float32Array;
       const known = losses.subarray(0, Math.min(losses.length, tokens - 1 - span.start));
       inspection.losses.set(known, span.start + 1);
@@ -66,7 +86,7 @@ export async function forwardPass(
     const writer = await openRowWriter(path, output, [tokens, output === 'logits' ? info.vocabulary : width]);
     try {
       for (const span of blocks(0, tokens, headLength)) {
-        const { last } = await executor.run(program, { hidden: block(span) });
+        const { last } = await executor.run(perToken(program), { hidden: block(span) });
         await writer.write(last!.data as Float32Array);
         await workload.pause();
       }
@@ -79,41 +99,55 @@ export async function forwardPass(
 
   return {
     async layer(index) {
-      const padded = paddedLength(tokens);
-      const tensor = (heads: number) => subject.store.tensor([heads, padded, info.headWidth]);
-      const [q, k, v] = [tensor(info.heads), tensor(info.keyValueHeads), tensor(info.keyValueHeads)];
+      const { heads, own: tensors, ofTokens, keepOwn } = layerTensors(decoder, index, tokens, subject.store);
+      const fill = async (to: LayerHeads, program: Program, span: Block, feeds: Feeds) => {
+        const parts = await executor.run(overlap === 0 ? perToken(program) : program, feeds);
+        for (const name of ['q', 'k', 'v'] as const) {
+          keepBlock(to[name], parts[name]!, span);
+        }
+        return parts;
+      };
+      const { projectGlobals } = decoder;
+      const own = globals && projectGlobals && { heads: heads(), program: projectGlobals(index) };
       const cap = decoder.attention(index).softcap;
-      const layer = {
+      const layer: Layer = {
         tokens,
         executor,
         index,
         count: info.layers,
-        q,
-        k,
-        v,
+        ...heads(),
         units: inspection.units,
-        tensors: {},
+        tensors: globals === undefined ? tensors : { ...tensors, global: globals },
+        ...(own && { globals: own.heads }),
         ...(cap === undefined ? {} : { position: { softcap: cap } }),
       };
-      if (kept > 0) copyHeads(layer, earlier!.layers[index]!.layer, kept);
+      if (kept > 0) {
+        const { layer: before } = earlier!.layers[index]!;
+        copyHeads(layer, before, kept);
+        for (const [name, to] of Object.entries(ofTokens)) copyTokens(to, before.tensors[name]!, kept);
+      }
       const rotary = decoder.rotary(tokens, index);
-      for (const span of blocks(kept, tokens, BLOCK)) {
-        const feeds = { hidden: block(span), ...rotaryTables(rotary, span.start, span.end) };
-        const parts = await executor.run(decoder.project(index), feeds);
-        for (const name of ['q', 'k', 'v'] as const) {
-          keep(layer[name], parts[name]!.data as Float32Array, span);
-        }
+      for (const span of blocks(first(index), tokens, BLOCK)) {
+        const feeds = { ...projected(span), ...rotaryTables(rotary, span.start, span.end) };
+        keepOwn(await fill(layer, decoder.project(index), span, feeds), span);
+        if (own) await fill(own.heads, own.program, span, { hidden: block(span) });
         await workload.linear(span, index, BEFORE);
       }
+      current = layer;
       return layer;
     },
 
+    first,
+
     async feed(index, span, y) {
+      const length = span.end - span.start;
+      const values = () => chunkOf(current!.v, info.heads, span.start, span.end, length);
       const feeds = {
         hidden: block(span),
-        y: floats([info.heads, span.end - span.start, info.headWidth], y),
+        y: floats([info.heads, length, info.headWidth], y),
+        ...(decoder.finishReads === 'values' && { v: values() }),
       };
-      const { next } = await executor.run(decoder.finish(index), feeds);
+      const { next } = await executor.run(perToken(decoder.finish(index)), feeds);
       hidden.set(next!.data as Float32Array, span.start * width);
       await workload.linear(span, index, 1 - BEFORE);
     },
@@ -125,17 +159,9 @@ export async function forwardPass(
   };
 }
 
-/** Writes a block `[H, B, D]` into its place in `[H, P, D]`. */
-function keep(
-  { shape, data }: { shape: readonly number[]; data: Float32Array },
-  part: Float32Array,
-  span: Block,
-): void {
-  const [heads, padded, width] = shape as [number, number, number];
-  const size = (span.end - span.start) * width;
-  for (let head = 0; head < heads; head++) {
-    data.set(part.subarray(head * size, (head + 1) * size), (head * padded + span.start) * width);
-  }
+/** A stage that takes each of the block's tokens for itself. */
+function perToken(program: Program): Program {
+  return { ...program, independentAlong: 'B' };
 }
 
 function keepPredictions(inspection: Inspection, span: Block, ids: BigInt64Array, logs: Float32Array): void {

@@ -10,16 +10,20 @@ import type { InspectRequest } from '../protocol/engine';
 import { STAT_NAMES } from '../protocol/inspection';
 import { Problem } from '../protocol/problem';
 import { attendLayer, type Sampled, sampleStats } from './attention';
-import { type Dump, isDump, openDump } from './dump';
 import { forwardPass } from './forward';
-import { Inspection, type LayerState, ownMixer } from './inspection';
+import { globalNotes, globalTokens } from './globalTokens';
+import { Inspection } from './inspection';
+import { type LayerState, ownMixer } from './layerState';
 import { type Checkpoint, openCheckpoint } from './model/checkpoint';
 import { decoder as decoderOf } from './model/decoder';
+import { byteKind } from './model/int8Product';
+import { openReady } from './models';
 import type { Pass } from './pass';
+import type { ReadyModel } from './ready';
 import { copyStats, keptTokens } from './reuse';
 import type { OpenDevice } from './runtime/device';
 import { chosenVariant, nativeAttention, scheduleLayers, standIns } from './schedule';
-import { checkLength, readSource } from './source';
+import { readSource } from './source';
 import type { TensorStore } from './tensorStore';
 import type { Layer } from './variants/primitives/mixer';
 import { type Costs, Workload } from './workload';
@@ -33,37 +37,45 @@ export interface Hooks {
 /** An inspection that is ready to run. */
 export interface Prepared {
   readonly inspection: Inspection;
-  readonly dump: Dump | undefined;
+  /** The model whose layers are there already; undefined for a checkpoint. */
+  readonly ready: ReadyModel | undefined;
 }
 
-/** Everything up to the first multiplication. @throws Problem for input that cannot be inspected. */
+const INT8_NOTE =
+  'The weights of the layers are 8-bit: the numbers are near those of the model, not equal to them.';
+
+/** Everything up to the first layer's attention. @throws Problem for input that cannot be inspected. */
 export async function prepare(
   request: InspectRequest,
   device: OpenDevice,
   store: TensorStore,
 ): Promise<Prepared> {
-  const dump = isDump(request.model) ? await openDump(request.model) : undefined;
-  const { subject, notes } = dump === undefined ? await ofCheckpoint(request) : ofDump(dump, request);
+  const ready = await openReady(request, store);
+  const { subject, notes } = ready === undefined ? await ofCheckpoint(request, device) : ofReady(ready);
   const { own } = subject;
-  const variant = request.variant.id === 'native' && dump?.choice ? dump.choice : request.variant;
+  const variant = request.variant.id === 'native' && ready?.choice ? ready.choice : request.variant;
+  const layers = scheduleLayers({ variant, schedule: request.schedule }, own);
   const inspection = new Inspection({
+    weights: 'float',
     ...subject,
+    globals: globalTokens(request.globalTokens, subject.source.table.ids.length),
     id: request.id,
     choice: chosenVariant(variant, own),
     schedule: request.schedule,
-    layers: scheduleLayers({ variant, schedule: request.schedule }, own),
+    layers,
     device: device.info,
     store,
     logits: request.logits,
   });
-  inspection.note(notes);
-  return { inspection, dump };
+  inspection.note([...notes, ...globalNotes(request, subject.decoder, [...own, ...layers])]);
+  return { inspection, ready };
 }
 
-async function ofCheckpoint(request: InspectRequest) {
+async function ofCheckpoint(request: InspectRequest, { executor }: OpenDevice) {
   const checkpoint = await openCheckpoint(request.model);
   await checkTarget(request.logits, checkpoint);
-  const decoder = decoderOf(checkpoint);
+  const weights = request.weights ?? 'float';
+  const decoder = decoderOf(checkpoint, weights === 'float' ? 'float' : await byteKind(executor));
   const { info: model, score } = decoder;
   const own = Array.from({ length: model.layers }, (_, layer) => nativeAttention(decoder.attention(layer)));
   // Told before the document is read: a wrong variant is the smaller thing to mend.
@@ -74,7 +86,8 @@ async function ofCheckpoint(request: InspectRequest) {
     notes.push(`The document is longer than the model's context of ${model.context} tokens.`);
   }
   if (score === undefined) notes.push('The model does not predict the next token: it has no loss.');
-  return { subject: { model, decoder, stamp: checkpoint.stamp, own, source }, notes };
+  if (weights === 'int8') notes.push(INT8_NOTE);
+  return { subject: { model, decoder, stamp: checkpoint.stamp, own, source, weights }, notes };
 }
 
 /** @throws Problem where what is written would take the place of the weights. */
@@ -85,18 +98,11 @@ async function checkTarget(logits: string | undefined, { tensors }: Checkpoint):
   throw new Problem(`${logits} holds the weights of the model; choose another file for the logits.`);
 }
 
-function ofDump(dump: Dump, { maxTokens, logits }: InspectRequest) {
-  const { info: model, source, stamp, causal } = dump;
-  if (logits !== undefined) {
-    throw new Problem('A tensor dump has no model to make logits; leave them out, or inspect a checkpoint.');
-  }
-  checkLength(source, maxTokens);
-  const native = nativeAttention({ causal, window: undefined, softcap: undefined });
-  const own = Array.from({ length: model.layers }, () => native);
-  const notes = [
-    'The queries, keys and values come from a tensor dump: there is no loss, and no layer feels another.',
-  ];
-  return { subject: { model, decoder: undefined, stamp, own, source }, notes };
+function ofReady({ info: model, source, stamp, own, notes }: ReadyModel) {
+  return {
+    subject: { model, decoder: undefined, stamp, own: own.map(nativeAttention), source },
+    notes,
+  };
 }
 
 /**
@@ -104,8 +110,8 @@ function ofDump(dump: Dump, { maxTokens, logits }: InspectRequest) {
  * @throws Cancelled soon after `hooks.cancelled()` turns true.
  */
 export async function run(
-  { inspection, dump }: Prepared,
-  { executor }: OpenDevice,
+  { inspection, ready }: Prepared,
+  { executor }: Pick<Layer, 'executor'>,
   hooks: Hooks,
   earlier?: Inspection,
 ): Promise<void> {
@@ -116,7 +122,7 @@ export async function run(
   const { decoder } = subject;
   const pass: Pass =
     decoder === undefined
-      ? dumpPass(inspection, dump!, executor)
+      ? readyPass(inspection, ready!, executor)
       : await forwardPass(inspection, decoder, { executor, workload, kept, earlier });
   for (let index = 0; index < subject.model.layers; index++) {
     const state = layerState(inspection, await pass.layer(index));
@@ -128,7 +134,7 @@ export async function run(
     inspection.note(standIns(state.attention.variant.info, state.layer.tensors));
     const mixers = own === undefined || own === mixer ? [mixer] : [mixer, own];
     workload.planned(mixers);
-    await attendLayer(state, { mixer, own, from: kept }, async (block, y) => {
+    await attendLayer(state, { mixer, own, from: pass.first(index) }, async (block, y) => {
       await pass.feed(index, block, y);
       await workload.attended(block, index, mixers);
     });
@@ -142,15 +148,21 @@ export async function run(
   hooks.progress(1, 'Done');
 }
 
-/** A dump's layers are there already, and nothing comes of their outputs. */
-function dumpPass(inspection: Inspection, dump: Dump, executor: OpenDevice['executor']): Pass {
+/** The layers are there already, and nothing comes of their outputs. */
+function readyPass(inspection: Inspection, ready: ReadyModel, executor: Layer['executor']): Pass {
   return {
     async layer(index) {
-      const layer = await dump.layer(index);
+      const layer = await ready.layer(index);
       return { ...layer, units: layer.units ?? inspection.units, executor };
     },
+    first: () => 0,
     feed: () => Promise.resolve(),
-    finish: () => Promise.resolve(),
+    async finish() {
+      if (ready.scores === undefined) return;
+      inspection.losses.set(ready.scores.losses);
+      inspection.predictions.set(ready.scores.predictions);
+      inspection.logProbabilities.set(ready.scores.logProbabilities);
+    },
   };
 }
 

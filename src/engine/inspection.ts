@@ -14,36 +14,26 @@ import {
   type TokenStats,
   type VariantChoice,
   type DeviceInfo,
+  type WeightFormat,
   type Schedule,
 } from '../protocol/inspection';
 import type { RowRequest } from '../protocol/engine';
 import type { Memory } from '../protocol/memory';
 import { Problem } from '../protocol/problem';
-import { againstDense } from './analysis/against';
 import { describeMemory } from './analysis/memory';
-import { describeRow } from './analysis/row';
 import { describeStructure, pathOf, textNodes } from './analysis/structure';
+import type { LayerState } from './layerState';
 import type { Decoder } from './model/decoder';
 import { PREDICTIONS } from './model/layers';
-import { type LayerAttention, sameAttention } from './schedule';
+import { Overlays } from './overlays';
+import { answerRow } from './rowAnswer';
+import type { FloatTensor } from './onnx/tensor';
+import type { LayerAttention } from './schedule';
 import type { Source } from './source';
 import type { TensorStore } from './tensorStore';
 import { unitsOf } from './text/units';
-import type { Layer, Mixer, PlanNode, TextUnit } from './variants/primitives/mixer';
-
-/** What is kept of one layer. */
-export interface LayerState {
-  readonly layer: Layer;
-  readonly attention: LayerAttention;
-  /** The layer's attention as the model was made: what `attention` is held against. */
-  readonly own: LayerAttention;
-  /** Undefined until the layer's keys are complete and its plan is made. */
-  mixer: Mixer | undefined;
-  /** Of `own`; undefined until it is needed. */
-  ownMixer: Mixer | undefined;
-  /** Each `[H * N]`, token fastest; NaN where not yet computed. */
-  readonly stats: Readonly<Record<StatName, Float32Array>>;
-}
+import type { Mixer, PlanNode, TextUnit } from './variants/primitives/mixer';
+import { keptHeads } from './variants/primitives/sharedHeads';
 
 interface Subject {
   readonly id: string;
@@ -59,7 +49,10 @@ interface Subject {
   readonly layers: readonly LayerAttention[];
   /** `[L]`: the model's own attention. */
   readonly own: readonly LayerAttention[];
+  /** 1 for each global token, `[N]`; undefined where none is. */
+  readonly globals: FloatTensor | undefined;
   readonly device: DeviceInfo;
+  readonly weights: WeightFormat;
   readonly store: TensorStore;
   /** Where the last stage's output is written. */
   readonly logits: string | undefined;
@@ -82,6 +75,7 @@ export class Inspection {
   #seconds: number | undefined;
   readonly #units = new Map<TextUnit, Int32Array>();
   #textNodes: readonly PlanNode[] | undefined;
+  readonly #overlays = new Overlays();
 
   constructor(subject: Subject) {
     this.subject = subject;
@@ -106,7 +100,7 @@ export class Inspection {
   }
 
   summary(): InspectionSummary {
-    const { id, model, choice, schedule, layers, device } = this.subject;
+    const { id, model, choice, schedule, layers, device, weights } = this.subject;
     return {
       id,
       model,
@@ -114,6 +108,7 @@ export class Inspection {
       schedule,
       layerVariants: layers.map(layer => layer.choice),
       device,
+      weights,
       tokens: this.tokens,
       kept: this.kept,
       layers: model.layers,
@@ -134,11 +129,17 @@ export class Inspection {
 
   stats({ layer, head }: HeadRef): TokenStats {
     this.#checkHead({ layer, head });
-    const stats = this.layers[layer]?.stats;
-    const of = (name: StatName) =>
-      stats?.[name].slice(head * this.tokens, (head + 1) * this.tokens) ??
-      new Float32Array(this.tokens).fill(NaN);
+    const of = (name: StatName) => this.stat({ layer, head }, name).slice();
     return Object.fromEntries(STAT_NAMES.map(name => [name, of(name)])) as unknown as TokenStats;
+  }
+
+  /** `[N]`, over the memory of the inspection. */
+  stat({ layer, head }: HeadRef, name: StatName): Float32Array {
+    this.#checkHead({ layer, head });
+    const all = this.layers[layer]?.stats[name];
+    return (
+      all?.subarray(head * this.tokens, (head + 1) * this.tokens) ?? new Float32Array(this.tokens).fill(NaN)
+    );
   }
 
   overview(): Overview {
@@ -157,24 +158,14 @@ export class Inspection {
     return { layers, heads: this.heads, stats };
   }
 
-  async row({ layer, head, token, top, profile, against }: Omit<RowRequest, 'id'>): Promise<Row> {
-    const mixer = this.mixerOf({ layer, head, token });
-    const row = await mixer.row(head, token);
-    const state = this.layers[layer]!;
-    const { distribution } = state.attention.variant;
-    const options = { layer, head, token, tokens: this.tokens };
-    const described = describeRow(row, { ...options, top, profile, distribution });
-    const own = against ? await ownMixer(state, mixer) : mixer;
-    if (own === mixer) return described;
-    const dense = await own.row(head, token);
-    const beside = describeRow(dense, { ...options, top: 0, profile: 0, distribution: true });
-    const { v } = state.layer;
-    const group = Math.floor((head * v.shape[0]!) / this.heads);
-    return { ...described, against: againstDense({ row, dense }, beside, v, group, mixer.memory ?? 0) };
+  async row(request: Omit<RowRequest, 'id'>): Promise<Row> {
+    const run = await this.open(request);
+    const { tokens } = this;
+    return answerRow(this.layers[request.layer]!, request, { run, tokens, overlays: this.#overlays });
   }
 
   async structure(ref: RowRef | undefined, limit: number): Promise<Structure> {
-    const mixer = ref && this.mixerOf(ref);
+    const mixer = ref && (await this.open(ref));
     const row = ref && mixer && { ...(await mixer.row(ref.head, ref.token)), token: ref.token };
     const planned = (mixer ?? this.layers[0]?.mixer)?.structure(ref?.token) ?? [];
     const { title } = (this.subject.layers[ref?.layer ?? 0] ?? this.subject.layers[0]!).variant.info;
@@ -190,7 +181,7 @@ export class Inspection {
 
   /** Undefined where the layer's variant has no memory but the keys themselves. */
   async memory(ref: RowRef, limit: number): Promise<Memory | undefined> {
-    const mixer = this.mixerOf(ref);
+    const mixer = await this.open(ref);
     const title = `Memory of ${this.layers[ref.layer]!.attention.variant.info.title}`;
     return describeMemory(mixer, { ref, title, tokens: this.tokens, limit });
   }
@@ -226,6 +217,20 @@ export class Inspection {
     return this.#textNodes;
   }
 
+  /** A row's mixer, once all that it reads is in memory. @throws Problem as `mixerOf` does. */
+  async open(ref: RowRef): Promise<Mixer> {
+    const mixer = this.mixerOf(ref);
+    const { q, k, v, globals, tensors } = this.layers[ref.layer]!.layer;
+    await this.subject.store.recall([
+      keptHeads(q),
+      k,
+      v,
+      ...Object.values(tensors),
+      ...Object.values(globals ?? {}),
+    ]);
+    return mixer;
+  }
+
   /** @throws Problem for a row that the document does not have, and while its layer is not computed. */
   mixerOf(ref: RowRef): Mixer {
     this.#checkHead(ref);
@@ -248,14 +253,6 @@ export class Inspection {
     if (isIndex(token, this.tokens)) return;
     throw new Problem(`The document has tokens 0 to ${this.tokens - 1}, not ${token}.`);
   }
-}
-
-/** The mixer of the layer's own attention, which may be the variant's. */
-export async function ownMixer(state: LayerState, mixer: Mixer): Promise<Mixer> {
-  const { own, attention, layer } = state;
-  if (sameAttention(own, attention)) return mixer;
-  state.ownMixer ??= await own.variant.open(layer, own.choice.params);
-  return state.ownMixer;
 }
 
 function isIndex(value: number, length: number): boolean {

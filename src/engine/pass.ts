@@ -5,6 +5,8 @@ import type { Block, Layer } from './variants/primitives/mixer';
 export interface Pass {
   /** A layer with all its queries, keys and values. */
   layer(index: number): Promise<Layer>;
+  /** The first token to attend in a layer. */
+  first(index: number): number;
   /** Takes a block of the layer's outputs, `y [H, B, E]`. */
   feed(index: number, block: Block, y: Float32Array): Promise<void>;
   /** After the last layer. */

@@ -36,6 +36,7 @@ function inspectionJson({ summary, seconds, row, memory, textOf }: Report) {
     mode: summary.schedule.mode,
     layerVariants: summary.layerVariants,
     device: summary.device.name,
+    weights: summary.weights,
     tokens: summary.tokens,
     layers: summary.layers,
     heads: summary.heads,
@@ -60,7 +61,7 @@ function inspectionJson({ summary, seconds, row, memory, textOf }: Report) {
 }
 
 function inspectionText({ summary, seconds, row, memory, textOf }: Report): string {
-  const { model, variant, device } = summary;
+  const { model, variant, device, weights } = summary;
   const loss =
     summary.loss === undefined ? 'no next-token loss' : `loss ${summary.loss.toFixed(3)} nats a token`;
   const keys = row.keys.map(({ index, weight }) => {
@@ -68,7 +69,7 @@ function inspectionText({ summary, seconds, row, memory, textOf }: Report): stri
     return `${String(index).padStart(8)}${distance}${weight.toFixed(4).padStart(10)}  ${visible(textOf(index))}`;
   });
   return [
-    `${model.name}  ${showChoice(variant)}${showSchedule(summary)}  on ${device.name}`,
+    `${model.name}  ${showChoice(variant)}${showSchedule(summary)}  on ${device.name}${weights === 'int8' ? ', 8-bit weights' : ''}`,
     `${summary.tokens} tokens, ${summary.layers} layers x ${summary.heads} heads, ${loss}, ${seconds.toFixed(1)} s`,
     ...summary.notes,
     '',

@@ -1,9 +1,12 @@
 /** What an earlier inspection of almost the same text spares the next one. */
 
 import { STAT_NAMES } from '../protocol/inspection';
-import type { Inspection, LayerState } from './inspection';
+import type { Inspection } from './inspection';
+import type { LayerState } from './layerState';
+import type { FloatTensor } from './onnx/tensor';
 import { sameAttention } from './schedule';
 import type { Layer } from './variants/primitives/mixer';
+import { keptHeads } from './variants/primitives/sharedHeads';
 
 /**
  * How many leading tokens keep all that was computed of them: those before the first changed one, if the
@@ -28,6 +31,7 @@ function isSameRun(next: Inspection, earlier: Inspection): boolean {
   return (
     other.stamp === subject.stamp &&
     other.device.name === subject.device.name &&
+    other.weights === subject.weights &&
     other.schedule.mode === subject.schedule.mode &&
     earlier.layers.length === subject.layers.length &&
     subject.layers.every((layer, index) => {
@@ -45,14 +49,17 @@ function isSameRun(next: Inspection, earlier: Inspection): boolean {
 
 /** Copies queries, keys and values of the first `count` tokens. */
 export function copyHeads(to: Layer, from: Layer, count: number): void {
-  for (const name of ['q', 'k', 'v'] as const) {
-    const [heads, padded, width] = to[name].shape as [number, number, number];
-    const stride = from[name].shape[1]!;
-    const source = from[name].data;
-    for (let head = 0; head < heads; head++) {
-      const at = head * stride * width;
-      to[name].data.set(source.subarray(at, at + count * width), head * padded * width);
-    }
+  for (const name of ['q', 'k', 'v'] as const) copyTokens(keptHeads(to[name]), keptHeads(from[name]), count);
+}
+
+/** Copies the first `count` tokens of `[H, N, D]` or `[H, N]`. */
+export function copyTokens(to: FloatTensor, from: FloatTensor, count: number): void {
+  const [heads, padded, width = 1] = to.shape as [number, number, number?];
+  const stride = from.shape[1]!;
+  const source = from.data;
+  for (let head = 0; head < heads; head++) {
+    const at = head * stride * width;
+    to.data.set(source.subarray(at, at + count * width), head * padded * width);
   }
 }
 

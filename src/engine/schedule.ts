@@ -4,6 +4,7 @@ import type { InspectRequest } from '../protocol/engine';
 import type { Note, VariantChoice, VariantInfo } from '../protocol/inspection';
 import { Problem } from '../protocol/problem';
 import type { NativeAttention } from './model/decoder';
+import { numberList } from './numberList';
 import { variantById } from './variants';
 import type { Tensors, Variant } from './variants/primitives/mixer';
 import { resolveParams } from './variants/primitives/params';
@@ -12,7 +13,8 @@ import { resolveParams } from './variants/primitives/params';
 export const NATIVE: VariantInfo = {
   id: 'native',
   title: "The model's own",
-  summary: 'Every layer attends as the model was made: dense, or with its own windows.',
+  summary:
+    'Every layer attends as the model was made: dense, with its own windows, or through its own state.',
   source: 'the config of the checkpoint',
   trainingClass: 'TF',
   cost: 'that of the model',
@@ -48,15 +50,27 @@ export function scheduleLayers(
 }
 
 /** A model's own attention in one layer, as a variant. */
-export function nativeAttention({ causal, window }: NativeAttention): LayerAttention {
+export function nativeAttention({ causal, window, globals, mixer }: NativeAttention): LayerAttention {
+  if (mixer !== undefined) return attention({ id: mixer, params: {} });
   const params = causal ? {} : { causal };
+  if (globals && window !== undefined) {
+    return attention({ id: 'longformer', params: { window: window - 1, causal } });
+  }
   return attention(
     window === undefined ? { id: 'dense', params } : { id: 'local', params: { ...params, window } },
   );
 }
 
-/** The choice, looking to both sides where the layer's own attention does, unless it says which way. */
+/**
+ * The choice, looking to both sides where the layer's own attention does, unless it says which way.
+ *
+ * @throws Problem where nothing can be laid over the layer's own mixer.
+ */
 export function facing(choice: VariantChoice, own: LayerAttention): VariantChoice {
+  const { info, standsAlone } = own.variant;
+  if (standsAlone !== undefined && choice.id !== info.id) {
+    throw new Problem(`${standsAlone}: choose 'native' or '${info.id}' here, not '${choice.id}'.`);
+  }
   const turns = Object.hasOwn(variantById(choice.id).info.params, 'causal');
   const isOpen = choice.params['causal'] === undefined && own.choice.params['causal'] === false;
   return turns && isOpen ? { ...choice, params: { ...choice.params, causal: false } } : choice;
@@ -90,18 +104,7 @@ export function isWithin({ choice }: LayerAttention, { choice: own }: LayerAtten
  * @param count how many layers the model has.
  */
 export function readLayers(words: string, count: number): readonly number[] {
-  if (words.trim() === 'all') return Array.from({ length: count }, (_, layer) => layer);
-  return words.split(',').flatMap(word => {
-    const [, from, to = from] = /^\s*(\d{1,9})(?:\s*-\s*(\d{1,9}))?\s*$/.exec(word) ?? [];
-    const first = Number(from);
-    const last = Number(to);
-    if (from === undefined || first > last || last >= count) {
-      throw new Problem(
-        `The layers '${words}' cannot be read: expected 'all' or numbers and ranges from 0 to ${count - 1}, such as '0, 2-3'.`,
-      );
-    }
-    return Array.from({ length: last - first + 1 }, (_, at) => first + at);
-  });
+  return numberList(words, count, 'layers');
 }
 
 /** One sentence for every tensor of the variant's own that was not given and had to be found or drawn. */

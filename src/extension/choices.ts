@@ -44,7 +44,7 @@ export class Choices {
     return this.context.asAbsolutePath(BUNDLED);
   }
 
-  /** A checkpoint folder, absolute. */
+  /** A model folder or an ONNX file, absolute. */
   get model(): string {
     const chosen = this.context.workspaceState.get<string>(MODEL) ?? this.settings.values.model;
     return chosen === '' ? this.bundledModel : absolute(chosen);

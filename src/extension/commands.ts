@@ -3,14 +3,15 @@
 import * as vscode from 'vscode';
 import { Problem } from '../protocol/problem';
 import type { Comparisons } from './compare';
-import { comparisonText } from './comparisonText';
+import { cancelComparison, compareVariants, exportComparison, sweepVariant } from './compareCommands';
+import type { CompareResults } from './compareResults';
 import { exportInspection } from './exports';
 import { openDump } from './dumps';
 import type { Inspection } from './inspection';
 import { notify, Remediable } from './notifications';
 import type { Panel } from './panel';
-import { pickAction, pickCandidates, pickHead, pickModel, pickSchedule, pickVariant } from './pickers';
-import { showProgress } from './progressNotice';
+import { pickModel } from './modelPicker';
+import { pickAction, pickHead, pickSchedule, pickVariant } from './pickers';
 import { quickActions } from './quickActions';
 import { openDocument, revealToken } from './ranges';
 import type { RunParts, Runs } from './runs';
@@ -20,6 +21,7 @@ export interface App extends RunParts {
   readonly runs: Runs;
   readonly panel: Panel;
   readonly comparisons: Comparisons;
+  readonly results: CompareResults;
   /** The bundled long document. */
   readonly example: vscode.Uri;
 }
@@ -46,7 +48,10 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   exportInspection: app => exportInspection(app.engine, current(app), 'json'),
   exportReport: app => exportInspection(app.engine, current(app), 'html'),
   compareLayers: app => app.comparisons.open(current(app)),
-  compareVariants,
+  compareVariants: app => compareVariants(app, current(app)),
+  sweepVariant: app => sweepVariant(app, current(app)),
+  cancelComparison: app => cancelComparison(app, current(app)),
+  exportComparison: app => exportComparison(app, current(app)),
   cancel: app =>
     app.inspections.currentDocument !== undefined && app.runs.cancel(app.inspections.currentDocument),
   clear: app => app.inspections.currentDocument !== undefined && clear(app, app.inspections.currentDocument),
@@ -223,21 +228,4 @@ async function openExample(app: App): Promise<void> {
 async function inspectDump(app: App, file: unknown): Promise<void> {
   const document = await openDump(app.engine, file instanceof vscode.Uri ? file : undefined);
   if (document !== undefined) await app.runs.inspect(document);
-}
-
-async function compareVariants(app: App): Promise<void> {
-  const inspection = current(app);
-  const { id, name, summary } = inspection;
-  const candidates = await pickCandidates(await app.runs.loadVariants(), app.choices.variant);
-  if (candidates === undefined || candidates.length === 0) return;
-  const run = `${id} compare`;
-  const notice = showProgress(`Longsight: comparing variants on ${name}`, run, app.engine);
-  try {
-    const comparison = await app.engine.compare({ id: run, of: id, candidates, live: true });
-    const textOf = (token: number): string => inspection.textOf(token);
-    const model = summary.model.name;
-    await app.comparisons.show(`${name} variants`, comparisonText({ name, model, comparison, textOf }));
-  } finally {
-    notice.dispose();
-  }
 }

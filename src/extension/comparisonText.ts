@@ -24,9 +24,9 @@ export function comparisonText({ name, model, comparison, textOf }: ComparisonCo
       : `Its own loss is ${figure(loss, 3)} nats a token.`;
   return [
     `# Variants on ${plain(name)}`,
-    `${plain(model)}, ${count(tokens)} tokens, ${layers} layers of ${heads} heads. ${baseline} Recall: share of the model's own attention mass on keys that the variant weighs. Error: of a head's output, as a share of its length. Both on the model's own queries, keys and values; the change in loss is of the model with the variant in every layer.`,
+    `${plain(model)}, ${count(tokens)} tokens, ${layers} layers of ${heads} heads. ${baseline} Recall: share of the model's own attention mass on keys that the variant weighs. Error: of a head's output, as a share of its length. Keys: how many a query is computed with. All on the model's own queries, keys and values; the change in loss is of the model with the variant in every layer.`,
     table(
-      ['variant', 'recall', 'error', 'loss', 'change', 'seconds'],
+      ['variant', 'recall', 'error', 'keys', 'loss', 'change', 'seconds'],
       candidates.map(candidate => summaryRow(candidate, loss)),
     ),
     ...candidates
@@ -53,27 +53,26 @@ export function comparisonText({ name, model, comparison, textOf }: ComparisonCo
 }
 
 function summaryRow(candidate: CandidateResult, baseline: number | undefined): readonly string[] {
-  const { variant, problem, recall, error, live, seconds } = candidate;
+  const { variant, problem, recall, error, keys, live, seconds } = candidate;
   const name = plain(describeChoice(variant));
-  if (problem !== undefined) return [name, '–', '–', '–', '–', '–'];
+  if (problem !== undefined) return [name, '–', '–', '–', '–', '–', '–'];
   const change = live?.loss === undefined || baseline === undefined ? undefined : live.loss - baseline;
   return [
     name,
     percent(mean(recall)),
     percent(mean(error)),
+    figure(keys, 0),
     live?.loss === undefined ? '–' : figure(live.loss, 3),
     change === undefined ? '–' : `${change >= 0 ? '+' : ''}${figure(change, 3)}`,
     figure(seconds, 1),
   ];
 }
 
-function hurtTokens({ tokenError, live }: CandidateResult, textOf: (token: number) => string): string {
-  const hurt = live?.loss === undefined ? tokenError : live.lossChange;
-  const worst = Array.from(hurt.keys())
-    .filter(token => hurt[token]! > 0)
-    .sort((a, b) => hurt[b]! - hurt[a]!)
-    .slice(0, HURT);
-  return worst.map(token => `${codeCell(shorten(textOf(token), 20))} ${count(token)}`).join(', ') || '–';
+function hurtTokens({ hurt }: CandidateResult, textOf: (token: number) => string): string {
+  const worst = hurt.slice(0, HURT);
+  return (
+    worst.map(({ token }) => `${codeCell(shorten(textOf(token), 20))} ${count(token)}`).join(', ') || '–'
+  );
 }
 
 function table(titles: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -8,6 +8,7 @@ import type { Inspections } from './inspections';
 import { Latest } from './latest';
 import { editorsOf, rangeOf } from './ranges';
 import type { SettingsStore } from './settings';
+import { Signal } from './signal';
 import { STEPS, strengths } from './strength';
 
 /** Cursor moves closer together than this are drawn once, in milliseconds. */
@@ -24,6 +25,8 @@ interface Drawing {
 }
 
 export class Decorations {
+  /** The rows that were drawn, as they are handed to the editor. */
+  readonly drew = new Signal<Row>();
   private readonly engine: EngineClient;
   private readonly inspections: Inspections;
   private readonly settings: SettingsStore;
@@ -81,6 +84,7 @@ export class Decorations {
 
   dispose(): void {
     this.latest.dispose();
+    this.drew.dispose();
     for (const subscription of this.subscriptions) subscription.dispose();
     for (const type of [...this.keyTypes, this.queryType, this.spanType]) type.dispose();
   }
@@ -100,8 +104,13 @@ export class Decorations {
       const [row] = await this.engine.rows([
         { id: inspection.id, layer, head, token, top: topKeys, profile: 0 },
       ]);
-      // Drawn even when the cursor has moved on, so that a held arrow key still shows something.
-      if (this.inspections.of(inspection.document).inspection === inspection) this.apply(inspection, row);
+      // Drawn even when the cursor has moved on, so that a held arrow key still shows something; but never
+      // for another head than the one that panel and hovers name by now.
+      const now = inspection.selection;
+      if (now.layer !== layer || now.head !== head) return;
+      if (this.inspections.of(inspection.document).inspection !== inspection) return;
+      this.apply(inspection, row);
+      if (row !== undefined) this.drew.emit(row);
     } catch (error) {
       // A layer not yet computed has no rows, and a lost engine is reported by its exit.
       this.log.debug(`No row to draw: ${String(error)}`);

@@ -6,10 +6,59 @@ import type { EngineClient } from './engineClient';
 const SCHEME = 'longsight-dump';
 const ENDING = '.txt';
 
+/** As files of a read-only file system, whose tabs the editor brings back after a reload of the window. */
 export function showDumps(engine: EngineClient): vscode.Disposable {
-  return vscode.workspace.registerTextDocumentContentProvider(SCHEME, {
-    provideTextDocumentContent: uri => engine.dumpText(dumpOf(uri)!),
-  });
+  return vscode.workspace.registerFileSystemProvider(SCHEME, new DumpTexts(engine), { isReadonly: true });
+}
+
+class DumpTexts implements vscode.FileSystemProvider {
+  readonly onDidChangeFile = new vscode.EventEmitter<vscode.FileChangeEvent[]>().event;
+  private readonly engine: EngineClient;
+
+  constructor(engine: EngineClient) {
+    this.engine = engine;
+  }
+
+  async stat(uri: vscode.Uri): Promise<vscode.FileStat> {
+    const { ctime, mtime } = await vscode.workspace.fs.stat(dumpFile(uri));
+    const { length } = await this.readFile(uri);
+    return { type: vscode.FileType.File, ctime, mtime, size: length };
+  }
+
+  async readFile(uri: vscode.Uri): Promise<Uint8Array> {
+    return Buffer.from(await this.engine.dumpText(dumpFile(uri).fsPath), 'utf8');
+  }
+
+  watch(): vscode.Disposable {
+    return new vscode.Disposable(() => undefined);
+  }
+
+  readDirectory(): [string, vscode.FileType][] {
+    return [];
+  }
+
+  createDirectory(uri: vscode.Uri): never {
+    throw vscode.FileSystemError.NoPermissions(uri);
+  }
+
+  writeFile(uri: vscode.Uri): never {
+    throw vscode.FileSystemError.NoPermissions(uri);
+  }
+
+  delete(uri: vscode.Uri): never {
+    throw vscode.FileSystemError.NoPermissions(uri);
+  }
+
+  rename(uri: vscode.Uri): never {
+    throw vscode.FileSystemError.NoPermissions(uri);
+  }
+}
+
+/** The editor and other extensions ask for what may lie beside a document, too. */
+function dumpFile(uri: vscode.Uri): vscode.Uri {
+  const path = uri.path.endsWith(ENDING) ? dumpOf(uri) : undefined;
+  if (path === undefined) throw vscode.FileSystemError.FileNotFound(uri);
+  return vscode.Uri.file(path);
 }
 
 /** The file behind a dump's document; undefined for other documents. */

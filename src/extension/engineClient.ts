@@ -15,8 +15,10 @@ import type {
   MapRequest,
   MemoryRequest,
   RowRequest,
+  SeriesRequest,
   StructureRequest,
 } from '../protocol/engine';
+import type { DilutionBin } from '../protocol/dilution';
 import type { Comparison, CompareRequest } from '../protocol/comparison';
 import type {
   DeviceChoice,
@@ -35,6 +37,7 @@ import type {
 } from '../protocol/inspection';
 import type { MapTile } from '../protocol/map';
 import type { Memory } from '../protocol/memory';
+import type { Series } from '../protocol/series';
 import { Cancelled, Problem } from '../protocol/problem';
 import { EngineProcess, type EngineLaunch } from './engineProcess';
 import { Signal } from './signal';
@@ -163,6 +166,14 @@ export class EngineClient implements EngineApi {
 
   stats(id: string, head: HeadRef): Promise<TokenStats> {
     return this.ask('stats', id, head);
+  }
+
+  series(request: SeriesRequest): Promise<Series> {
+    return this.ask('series', request);
+  }
+
+  dilution(id: string, head: HeadRef): Promise<readonly DilutionBin[]> {
+    return this.ask('dilution', id, head);
   }
 
   rows(requests: readonly RowRequest[]): Promise<readonly Row[]> {

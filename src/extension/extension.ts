@@ -2,8 +2,10 @@
 
 import * as vscode from 'vscode';
 import { Choices } from './choices';
+import { ChosenHeads } from './chosenHeads';
 import { registerCommands, type App } from './commands';
 import { Comparisons } from './compare';
+import { CompareResults } from './compareResults';
 import { keepContextKeys } from './contextKeys';
 import { followCursor } from './cursor';
 import { Decorations } from './decorations';
@@ -15,6 +17,7 @@ import { followLog } from './log';
 import { notify } from './notifications';
 import { Panel } from './panel';
 import { PanelHost } from './panelHost';
+import { showProgress } from './progressNotice';
 import { Runs, type RunParts } from './runs';
 import { SettingsStore } from './settings';
 import { showStatus } from './statusBar';
@@ -25,6 +28,7 @@ const INSPECT_ON_OPEN = 'LONGSIGHT_INSPECT_ON_OPEN';
 /** What the tests inside the editor look at; not for other extensions. */
 export interface TestApi {
   readonly app: App;
+  readonly decorations: Decorations;
 }
 
 let engine: EngineClient | undefined;
@@ -38,21 +42,31 @@ export function activate(context: vscode.ExtensionContext): TestApi {
   const settings = new SettingsStore();
   const choices = new Choices(context, settings);
   const inspections = new Inspections(engine);
-  const parts: RunParts = { engine, settings, choices, inspections, log };
+  const heads = new ChosenHeads(context.workspaceState, inspections);
+  const parts: RunParts = { engine, settings, choices, inspections, heads, log };
   const runs = new Runs(parts);
-  const panel = new Panel(context.extensionUri, new PanelHost(parts, runs), log, parts);
+  const results = new CompareResults(engine, inspections, (title, id) =>
+    showProgress(title, id, parts.engine),
+  );
+  const panel = new Panel(context.extensionUri, new PanelHost(parts, runs, results), log, {
+    ...parts,
+    results,
+  });
+  const decorations = new Decorations(engine, inspections, settings, log);
   const comparisons = new Comparisons(engine);
   const example = vscode.Uri.joinPath(context.extensionUri, 'examples', 'field-guide.md');
-  const app: App = { ...parts, runs, panel, comparisons, example };
+  const app: App = { ...parts, runs, panel, comparisons, results, example };
   context.subscriptions.push(
     log,
     followLog(engine, log),
     settings,
     choices,
     inspections,
+    heads,
     panel,
     comparisons,
-    new Decorations(engine, inspections, settings, log),
+    results,
+    decorations,
     followCursor(inspections, settings),
     registerHovers(engine, inspections),
     showDumps(engine),
@@ -61,7 +75,7 @@ export function activate(context: vscode.ExtensionContext): TestApi {
     registerCommands(app),
   );
   void inspectOnOpen(app);
-  return { app };
+  return { app, decorations };
 }
 
 export async function deactivate(): Promise<void> {

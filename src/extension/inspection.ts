@@ -1,7 +1,7 @@
 /** One inspection of one document: what the engine said of it and where it lies in the editor. */
 
 import { basename } from 'node:path';
-import type { InspectionSummary, TokenTable } from '../protocol/inspection';
+import type { HeadRef, InspectionSummary, TokenTable } from '../protocol/inspection';
 import type { Selection } from '../protocol/panel';
 import { applyEdits, type Edit, type Placement } from './staleness';
 import { firstTouching, tokenAt, tokenOver } from './tokens';
@@ -112,14 +112,18 @@ export class Inspection {
   /** Goes on with the head and pinned token of an earlier inspection, where they still exist. */
   resume(before: Inspection | undefined): void {
     if (before === undefined) return;
-    const { layer, head, token, pinned } = before.selection;
-    if (before.headChosen && layer < this.summary.layers && head < this.summary.heads) {
-      this.selection = { ...this.selection, layer, head };
-      this.headChosen = true;
-    }
+    const { token, pinned } = before.selection;
+    if (before.headChosen) this.chooseHead(before.selection);
     // After an edit the same index may name another token.
     if (pinned && token !== undefined && this.has(token) && !before.isStale(token))
       this.selection = { ...this.selection, token, pinned };
+  }
+
+  /** Shows a head that a person chose, where it exists. */
+  chooseHead({ layer, head }: HeadRef): void {
+    if (layer >= this.summary.layers || head >= this.summary.heads) return;
+    this.selection = { ...this.selection, layer, head };
+    this.headChosen = true;
   }
 
   /** The selection moved by some layers or heads, wrapping around at the model's ends. */

@@ -1,6 +1,7 @@
 /**
  * Work that only its latest request matters for, such as drawing: at most one is in flight, requests
- * meanwhile become one more, and a burst within `calm` milliseconds becomes one.
+ * meanwhile become one more, and it begins at most once in `calm` milliseconds. The first request after a
+ * rest is answered at once.
  */
 export class Latest {
   private readonly calm: number;
@@ -9,6 +10,7 @@ export class Latest {
   private busy = false;
   private asked = 0;
   private disposed = false;
+  private began = -Infinity;
 
   /** `work` must not reject. */
   constructor(calm: number, work: () => Promise<void>) {
@@ -18,7 +20,9 @@ export class Latest {
 
   ask(): void {
     this.asked += 1;
-    if (!this.busy && !this.disposed) this.timer ??= setTimeout(() => void this.run(), this.calm);
+    if (this.busy || this.disposed) return;
+    const wait = Math.max(0, this.began + this.calm - performance.now());
+    this.timer ??= setTimeout(() => void this.run(), wait);
   }
 
   dispose(): void {
@@ -29,6 +33,7 @@ export class Latest {
   private async run(): Promise<void> {
     this.timer = undefined;
     this.busy = true;
+    this.began = performance.now();
     const answering = this.asked;
     try {
       await this.work();

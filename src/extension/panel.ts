@@ -6,6 +6,7 @@ import { createBirpc, type BirpcReturn } from 'birpc';
 import type { HostApi, PanelApi } from '../protocol/panel';
 import { encodeMessage, Problem } from '../protocol/problem';
 import type { Choices } from './choices';
+import type { CompareResults } from './compareResults';
 import type { Inspections } from './inspections';
 import type { PanelHost } from './panelHost';
 import { readMessage } from './panelMessages';
@@ -30,6 +31,8 @@ export class Panel implements vscode.WebviewViewProvider, vscode.WebviewPanelSer
   private readonly pages = new Set<Page>();
   private readonly subscriptions: readonly { dispose(): void }[];
   private timer: ReturnType<typeof setTimeout> | undefined;
+  /** The inspection that the pages were told of last. */
+  private pushedId: string | undefined;
   private beside: vscode.WebviewPanel | undefined;
 
   constructor(
@@ -40,18 +43,22 @@ export class Panel implements vscode.WebviewViewProvider, vscode.WebviewPanelSer
       readonly inspections: Inspections;
       readonly choices: Choices;
       readonly settings: SettingsStore;
+      readonly results: CompareResults;
     },
   ) {
     this.extension = extension;
     this.host = host;
     this.log = log;
     const changed = (): void => {
-      this.timer ??= setTimeout(() => this.push(), CALM);
+      // Before any answer about it, which would be drawn as one about what is still shown.
+      if (host.shownId !== this.pushedId) this.push();
+      else this.timer ??= setTimeout(() => this.push(), CALM);
     };
     this.subscriptions = [
       watched.inspections.changed.on(changed),
       watched.choices.changed.on(changed),
       watched.settings.changed.on(changed),
+      watched.results.changed.on(changed),
       vscode.window.registerWebviewViewProvider(PANEL_VIEW, this),
       vscode.window.registerWebviewPanelSerializer(BESIDE, this),
     ];
@@ -68,6 +75,11 @@ export class Panel implements vscode.WebviewViewProvider, vscode.WebviewPanelSer
   deserializeWebviewPanel(panel: vscode.WebviewPanel): Promise<void> {
     this.adopt(panel);
     return Promise.resolve();
+  }
+
+  /** Whether a person can see it, in either place. */
+  get isVisible(): boolean {
+    return [...this.pages].some(page => page.visible());
   }
 
   /** Moves the focus to the view, wherever it was moved to. */
@@ -157,7 +169,9 @@ export class Panel implements vscode.WebviewViewProvider, vscode.WebviewPanelSer
   }
 
   private push(): void {
+    clearTimeout(this.timer);
     this.timer = undefined;
+    this.pushedId = this.host.shownId;
     const state = this.host.snapshot();
     for (const page of this.pages) {
       // A hidden page asks for the state when it is shown again.

@@ -2,8 +2,10 @@
 
 import * as vscode from 'vscode';
 import type { HostApi, PanelState } from '../protocol/panel';
+import { summaryOf } from '../protocol/comparison';
 import { Problem } from '../protocol/problem';
 import { compact } from './compact';
+import type { CompareResults } from './compareResults';
 import type { Inspection } from './inspection';
 import { withoutDefaults, checkChoice } from './parameters';
 import { openDocument, revealToken } from './ranges';
@@ -24,10 +26,17 @@ const NO_HEAD = { layer: 0, head: 0, token: undefined, pinned: false };
 export class PanelHost implements HostApi {
   private readonly parts: RunParts;
   private readonly runs: Runs;
+  private readonly results: CompareResults;
 
-  constructor(parts: RunParts, runs: Runs) {
+  constructor(parts: RunParts, runs: Runs, results: CompareResults) {
     this.parts = parts;
     this.runs = runs;
+    this.results = results;
+  }
+
+  /** Names the inspection that questions are answered from. */
+  get shownId(): string | undefined {
+    return this.parts.inspections.current.inspection?.id;
   }
 
   /** The state without waiting for anything. */
@@ -47,6 +56,7 @@ export class PanelHost implements HostApi {
       schedule: choices.schedule,
       selection: inspection?.selection ?? NO_HEAD,
       topKeys: settings.values.topKeys,
+      comparison: this.results.stateOf(inspection),
     };
   }
 
@@ -90,8 +100,20 @@ export class PanelHost implements HostApi {
     return compact(Object.fromEntries(names.map(name => [name, stats[name]])));
   }
 
+  async series(...[series]: Parameters<HostApi['series']>): ReturnType<HostApi['series']> {
+    const { id } = this.inspectionWith(series.tokens.end - 1);
+    return compact(await this.parts.engine.series({ ...series, id }));
+  }
+
+  async dilution(...[head]: Parameters<HostApi['dilution']>): ReturnType<HostApi['dilution']> {
+    return this.parts.engine.dilution(this.inspection().id, head);
+  }
+
   async rows(...[rows, profile]: Parameters<HostApi['rows']>): ReturnType<HostApi['rows']> {
     const { id } = this.inspection();
+    for (const { variant } of rows) {
+      if (variant !== undefined) checkChoice(await this.runs.loadVariants(), variant);
+    }
     const top = this.parts.settings.values.topKeys;
     // A dense row beside each of many would double the wait.
     const against = rows.length === 1;
@@ -133,6 +155,11 @@ export class PanelHost implements HostApi {
 
   async hurts(...[head]: Parameters<HostApi['hurts']>): ReturnType<HostApi['hurts']> {
     return await this.parts.engine.hurts({ id: this.inspection().id, head, limit: HURT_LIMIT });
+  }
+
+  async comparison(): ReturnType<HostApi['comparison']> {
+    const comparison = this.results.of(this.inspection());
+    return Promise.resolve(comparison && compact(summaryOf(comparison)));
   }
 
   save(...[file]: Parameters<HostApi['save']>): ReturnType<HostApi['save']> {

@@ -8,6 +8,7 @@ import { RUN_MODES, STAT_NAMES } from '../protocol/inspection';
 import { cellsOf, MAP_CELLS, MAP_ROWS } from '../protocol/map';
 import { FILE_KINDS, FILE_LIMIT, type HostApi, type PanelCommand } from '../protocol/panel';
 import { Problem } from '../protocol/problem';
+import { SERIES_CELLS, SERIES_GREATEST } from '../protocol/series';
 
 const index = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 31 - 1));
 const head = v.object({ layer: index, head: index });
@@ -33,6 +34,10 @@ const PANEL_COMMANDS = [
   'chooseSchedule',
   'cancel',
   'compareLayers',
+  'compareVariants',
+  'sweepVariant',
+  'cancelComparison',
+  'exportComparison',
   'clear',
   'restartEngine',
   'showLog',
@@ -52,6 +57,12 @@ const variant = v.object({
     v.check(params => Object.keys(params).length <= MANY_PARAMS, `at most ${MANY_PARAMS} parameters`),
   ),
 });
+
+/** Without the property where it is absent, as a request must be. */
+const panelRow = v.pipe(
+  v.object({ ...row.entries, variant: v.nullish(variant) }),
+  v.transform(({ variant: laid, ...ref }) => (laid ? { ...ref, variant: laid } : ref)),
+);
 
 const layers = v.pipe(v.string(), v.maxLength(1000));
 const schedule = v.object({
@@ -82,6 +93,20 @@ const tile = v.pipe(
   ),
 );
 
+const series = v.pipe(
+  v.object({
+    ...head.entries,
+    stat: v.picklist(STAT_NAMES),
+    tokens: interval,
+    step,
+    greatest: v.pipe(index, v.maxValue(SERIES_GREATEST)),
+  }),
+  v.check(
+    ({ tokens, step: by }) => cellsOf(tokens, by) <= SERIES_CELLS,
+    `a series has at most ${SERIES_CELLS} cells`,
+  ),
+);
+
 const file = v.object({
   name: v.pipe(v.string(), v.minLength(1), v.maxLength(200)),
   kind: v.picklist(FILE_KINDS),
@@ -96,7 +121,7 @@ const MANY_CELLS = 2 ** 22;
 
 const rows = v.pipe(
   v.strictTuple([
-    v.pipe(v.array(row), v.maxLength(MANY)),
+    v.pipe(v.array(panelRow), v.maxLength(MANY)),
     v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(16_384)),
   ]),
   v.check(
@@ -121,6 +146,8 @@ const ARGUMENTS = {
   reveal: v.strictTuple([index]),
   overview: v.strictTuple([]),
   stats: v.strictTuple([head, v.pipe(v.array(v.picklist(STAT_NAMES)), v.maxLength(STAT_NAMES.length))]),
+  series: v.strictTuple([series]),
+  dilution: v.strictTuple([head]),
   rows,
   structure: v.pipe(oneOrNone, v.strictTuple([v.optional(row)])),
   memory: v.strictTuple([row]),
@@ -128,6 +155,7 @@ const ARGUMENTS = {
   tokenDetail: v.strictTuple([index]),
   texts: v.strictTuple([v.pipe(v.array(index), v.maxLength(MANY))]),
   hurts: v.pipe(oneOrNone, v.strictTuple([v.optional(head)])),
+  comparison: v.strictTuple([]),
   save: v.strictTuple([file]),
 } as const satisfies Record<keyof HostApi, v.GenericSchema<unknown, readonly unknown[]>>;
 

@@ -1,6 +1,5 @@
-/** Quick picks: model, variant and its parameters, layer and head, actions. Each answers undefined when dismissed. */
+/** Quick picks: variant and its parameters, layer and head, actions. Each answers undefined when dismissed. */
 
-import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import type {
   HeadRef,
@@ -11,20 +10,19 @@ import type {
   VariantChoice,
   VariantInfo,
 } from '../protocol/inspection';
-import type { Choices } from './choices';
 import type { Inspection } from './inspection';
 import { describeAllowed, parseParam, valueOf, withoutDefaults } from './parameters';
 import { isLayerList } from '../protocol/choiceText';
 
-interface Item<T> extends vscode.QuickPickItem {
+export interface Item<T> extends vscode.QuickPickItem {
   readonly value: T;
 }
 
-function separator(label: string): vscode.QuickPickItem {
+export function separator(label: string): vscode.QuickPickItem {
   return { label, kind: vscode.QuickPickItemKind.Separator };
 }
 
-async function pick<T>(
+export async function pick<T>(
   items: readonly (Item<T> | vscode.QuickPickItem)[],
   options: { readonly title: string; readonly placeHolder: string },
 ): Promise<T | undefined> {
@@ -34,44 +32,6 @@ async function pick<T>(
     matchOnDetail: true,
   });
   return chosen !== undefined && 'value' in chosen ? chosen.value : undefined;
-}
-
-/** A checkpoint folder, absolute. */
-export async function pickModel(choices: Choices): Promise<string | undefined> {
-  const current = choices.model;
-  const item = (directory: string, detail: string): Item<string> => ({
-    label: basename(directory),
-    detail,
-    description: directory === current ? 'in use' : '',
-    iconPath: new vscode.ThemeIcon(directory === current ? 'check' : 'folder'),
-    value: directory,
-  });
-  const chosen = await pick<string>(
-    [
-      item(choices.bundledModel, 'Bundled with Longsight: small, trained, nothing to download'),
-      separator('recent'),
-      ...choices.recentModels.map(directory => item(directory, directory)),
-      separator('other'),
-      {
-        label: 'Browse…',
-        detail: 'A Hugging Face folder with config.json, model.safetensors and tokenizer.json',
-        iconPath: new vscode.ThemeIcon('folder-opened'),
-        value: '',
-      },
-    ],
-    { title: 'Longsight: Choose Model', placeHolder: 'The model that reads the document' },
-  );
-  return chosen === '' ? await browse() : chosen;
-}
-
-async function browse(): Promise<string | undefined> {
-  const folders = await vscode.window.showOpenDialog({
-    canSelectFiles: false,
-    canSelectFolders: true,
-    openLabel: 'Use This Model',
-    title: 'A model folder: config.json, model.safetensors, tokenizer.json',
-  });
-  return folders?.[0]?.fsPath;
 }
 
 /** A variant and, one after the other, its parameters. */

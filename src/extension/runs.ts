@@ -6,6 +6,7 @@ import type { InspectRequest } from '../protocol/engine';
 import type { InspectionSummary, VariantInfo } from '../protocol/inspection';
 import { Cancelled, Problem } from '../protocol/problem';
 import type { Choices } from './choices';
+import type { ChosenHeads } from './chosenHeads';
 import { checkLength, checkText } from './documentText';
 import { dumpOf } from './dumps';
 import type { EngineClient } from './engineClient';
@@ -22,6 +23,7 @@ export interface RunParts {
   readonly settings: SettingsStore;
   readonly choices: Choices;
   readonly inspections: Inspections;
+  readonly heads: ChosenHeads;
   readonly log: vscode.LogOutputChannel;
 }
 
@@ -135,7 +137,7 @@ export class Runs {
     const { settings, choices } = this.parts;
     const [wrong] = settings.reading.problems;
     if (wrong !== undefined) throw new Remediable(new Problem(wrong), ['openSettings']);
-    const { device, maxTokens } = settings.values;
+    const { device, weights, globalTokens, maxTokens } = settings.values;
     const { variant, schedule } = choices;
     const model = dump ?? choices.model;
     const variants = await remedied(['restartEngine', 'showLog'], () => this.loadVariants());
@@ -146,7 +148,8 @@ export class Runs {
     });
     const { inspection } = this.parts.inspections.of(source.document);
     const basis = inspection?.done === true ? { basis: inspection.id } : {};
-    return { id, text: source.text, model, variant, schedule, device, maxTokens, ...basis };
+    const asked = { variant, schedule, device, weights, globalTokens, maxTokens };
+    return { id, text: source.text, model, ...asked, ...basis };
   }
 
   /** The tokens are known: shows them while the run goes on. */
@@ -156,6 +159,8 @@ export class Runs {
     if (!this.owns(source.document, summary.id)) throw new Cancelled();
     const inspection = new Inspection(source, summary, tokens);
     const { inspection: before, earlier } = inspections.of(source.document);
+    const chosen = this.parts.heads.of(source.document);
+    if (chosen !== undefined) inspection.chooseHead(chosen);
     inspection.resume(before);
     inspection.selection = {
       ...inspection.selection,

@@ -13,6 +13,7 @@ const KINDS = {
   csv: 'Table (CSV)',
   json: 'JSON',
   html: 'Web page',
+  md: 'Markdown',
 } as const;
 
 export type SavedKind = keyof typeof KINDS;

@@ -9,15 +9,20 @@ import {
   type RunMode,
   type Schedule,
   type VariantChoice,
+  WEIGHT_FORMATS,
+  type WeightFormat,
 } from '../protocol/inspection';
 import { isLayerList } from '../protocol/choiceText';
 
 export interface Settings {
-  /** A checkpoint folder; empty for the bundled model. */
+  /** A model folder or an ONNX file; empty for the bundled model. */
   readonly model: string;
   readonly variant: VariantChoice;
   readonly schedule: Schedule;
   readonly device: DeviceChoice;
+  readonly weights: WeightFormat;
+  /** Tokens as `0, 5-8`; empty for none. */
+  readonly globalTokens: string;
   /** How many of the strongest keys are decorated and listed. */
   readonly topKeys: number;
   readonly maxTokens: number;
@@ -61,6 +66,19 @@ const device: Rule<DeviceChoice> = {
   default: 'auto',
   allowed: `one of ${DEVICE_CHOICES.join(', ')}`,
   accepts: (value): value is DeviceChoice => DEVICE_CHOICES.some(choice => choice === value),
+};
+
+const weights: Rule<WeightFormat> = {
+  default: 'float',
+  allowed: `one of ${WEIGHT_FORMATS.join(', ')}`,
+  accepts: (value): value is WeightFormat => WEIGHT_FORMATS.some(known => known === value),
+};
+
+const globalTokens: Rule<string> = {
+  default: '',
+  allowed: 'empty, all, or numbers and ranges of tokens from 0 such as 0, 5-8',
+  accepts: (value): value is string =>
+    typeof value === 'string' && (value.trim() === '' || isLayerList(value)),
 };
 
 type ParamValues = Readonly<Record<string, ParamValue>>;
@@ -120,13 +138,15 @@ export const MAX_TOKENS_LIMIT = 2 ** 21;
 
 /** Every setting under `longsight.`; package.json declares the same names and defaults. */
 export const SETTING_RULES = {
-  model: text('', 'the path of a model folder, or empty for the bundled model'),
+  model: text('', 'the path of a model folder or ONNX file, or empty for the bundled model'),
   variant: text('native', 'the name of an attention variant'),
   variantParameters: parameters,
   mode,
   layers,
   layerVariants,
   device,
+  weights,
+  globalTokens,
   topKeys: whole(64, 1, 512),
   maxTokens: whole(200_000, 1, MAX_TOKENS_LIMIT),
   'decorations.enabled': flag(true),
@@ -178,6 +198,8 @@ export function readSettings(raw: Readonly<Record<string, unknown>>): SettingsRe
       others: readLayerVariants(read('layerVariants', SETTING_RULES.layerVariants)),
     },
     device: read('device', SETTING_RULES.device),
+    weights: read('weights', SETTING_RULES.weights),
+    globalTokens: read('globalTokens', SETTING_RULES.globalTokens),
     topKeys: read('topKeys', SETTING_RULES.topKeys),
     maxTokens: read('maxTokens', SETTING_RULES.maxTokens),
     decorations: read('decorations.enabled', SETTING_RULES['decorations.enabled']),

@@ -22,6 +22,7 @@ export function statusLine({ summary, running, staleFrom, problem }: StatusConte
     summary.model.name,
     summary.schedule.mode === 'shadow' ? `${summary.variant.id} in shadow` : summary.variant.id,
     summary.device.name,
+    ...(summary.weights === 'int8' ? ['8-bit'] : []),
     countOf(summary.tokens, 'token'),
     staleFrom === undefined ? seconds(summary.seconds) : 'stale',
   ];
@@ -58,6 +59,7 @@ function table(summary: InspectionSummary, selection: Selection | undefined): st
     ],
     ['Variant', plain(describeChoice(summary.variant) + describeSchedule(summary.schedule))],
     ['Device', plain(summary.device.name)],
+    ...(summary.weights === 'int8' ? [['Weights', '8-bit in the layers'] as const] : []),
     ['Tokens', count(summary.tokens)],
     ['Mean loss', summary.loss === undefined ? '–' : `${figure(summary.loss, 3)} nats a token`],
     ['Time', seconds(summary.seconds)],

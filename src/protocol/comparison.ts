@@ -1,6 +1,6 @@
 /** Variants held against the model's own attention, on one document. */
 
-import type { VariantChoice } from './inspection';
+import type { HeadRef, ParamValue, Schedule, VariantChoice } from './inspection';
 
 export interface CompareRequest {
   /** Chosen by the caller, for progress and `cancel`. */
@@ -10,6 +10,18 @@ export interface CompareRequest {
   readonly candidates: readonly VariantChoice[];
   /** Whether to run the model with each candidate as well, for the loss; costs an inspection each. */
   readonly live: boolean;
+  /** What the last candidates are a sweep of; they differ in one parameter, a number. */
+  readonly sweep?: Sweep;
+}
+
+/** A search for the smallest budget. */
+export interface Sweep {
+  /** How many of the candidates, the last ones, belong to it. */
+  readonly count: number;
+  /** What they differ in; smaller is cheaper. */
+  readonly param: string;
+  /** The share of the own attention's mass that a head must keep, above 0 and up to 1. */
+  readonly target: number;
 }
 
 /** Letters as in `inspection.ts`. */
@@ -21,7 +33,11 @@ export interface Comparison {
   readonly loss: number | undefined;
   /** Seconds that the model's own attention took, beside the candidates. */
   readonly seconds: number;
+  /** As in `CandidateResult`, of the model's own attention. */
+  readonly keys: number;
   readonly candidates: readonly CandidateResult[];
+  /** Undefined unless asked for. */
+  readonly sweep: SweepResult | undefined;
 }
 
 export interface CandidateResult {
@@ -34,8 +50,15 @@ export interface CandidateResult {
   readonly error: Float32Array;
   /** `[N]` means over layers and heads of the same. */
   readonly tokenError: Float32Array;
+  /** The tokens that it changes most: by rise in loss where it ran live, else by output error; greatest first. */
+  readonly hurt: readonly TokenChange[];
   /** How many tokens a head the recall is of: all, or an even sample where rows had to be asked for. */
   readonly recallTokens: number;
+  /**
+   * Keys that a query of a head is computed with, in the mean; what a block computes and masks counts. Unlike
+   * seconds the same on every machine.
+   */
+  readonly keys: number;
   /** Seconds of its plans and attention, all layers. */
   readonly seconds: number;
   readonly live: LiveResult | undefined;
@@ -48,4 +71,59 @@ export interface LiveResult {
   /** `[N]` nats a token more than with the model's own attention; NaN for the first. */
   readonly lossChange: Float32Array;
   readonly seconds: number;
+}
+
+/** What a candidate does to one token. */
+export interface TokenChange {
+  readonly token: number;
+  /** Mean over layers and heads of `|y - y_own| / |y_own|`. */
+  readonly error: number;
+  /** Nats more than with the model's own attention; undefined where it did not run live, and for the first token. */
+  readonly lossChange: number | undefined;
+}
+
+/**
+ * What a head does in the model's own attention:
+ * - `sink` at least half of its mass lies on the first `SINK_TOKENS` tokens, in the mean.
+ * - `local` else, its mean span is at most an eighth of the mean context.
+ * - `retrieving` else: it reads far back.
+ */
+export const HEAD_KINDS = ['local', 'retrieving', 'sink'] as const;
+export type HeadKind = (typeof HEAD_KINDS)[number];
+
+export interface HeadBudget extends HeadRef {
+  /** The smallest value that keeps the recall; undefined where none does. */
+  readonly value: ParamValue | undefined;
+  /** At that value, or at the largest. */
+  readonly recall: number;
+  readonly kind: HeadKind;
+}
+
+export interface SweepResult extends Omit<Sweep, 'count'> {
+  /** The variant that was swept. */
+  readonly id: string;
+  /** The values tried, ascending. */
+  readonly values: readonly ParamValue[];
+  /** `[L * H]`, head fastest. */
+  readonly budgets: readonly HeadBudget[];
+  /** A layer takes what its neediest head needs, and stays as it is where no value is enough. */
+  readonly schedule: Schedule;
+}
+
+/** A comparison without what it knows of every token. */
+export interface ComparisonSummary extends Omit<Comparison, 'candidates'> {
+  readonly candidates: readonly CandidateSummary[];
+}
+
+export interface CandidateSummary extends Omit<CandidateResult, 'tokenError' | 'live'> {
+  readonly live: Omit<LiveResult, 'lossChange'> | undefined;
+}
+
+/** Leaves out the arrays over tokens, which are megabytes for a long document. */
+export function summaryOf(comparison: Comparison): ComparisonSummary {
+  const candidates = comparison.candidates.map(({ tokenError: _errors, live, ...rest }) => ({
+    ...rest,
+    live: live && { loss: live.loss, seconds: live.seconds },
+  }));
+  return { ...comparison, candidates };
 }

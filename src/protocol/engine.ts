@@ -1,6 +1,7 @@
 /** What the engine process offers to the extension and the CLI, and what it tells them unasked. */
 
 import type { Comparison, CompareRequest } from './comparison';
+import type { DilutionBin } from './dilution';
 import type {
   DeviceChoice,
   DeviceInfo,
@@ -19,9 +20,11 @@ import type {
   TokenTable,
   VariantChoice,
   VariantInfo,
+  WeightFormat,
 } from './inspection';
 import type { MapTile, TileRef } from './map';
 import type { Memory } from './memory';
+import type { Series, SeriesRef } from './series';
 
 export interface InspectRequest {
   /** Chosen by the caller; replaces an earlier inspection of the same id. */
@@ -31,13 +34,20 @@ export interface InspectRequest {
   readonly basis?: string;
   /** Token ids to run in place of the text's, which is then not read; no tokeniser is needed. */
   readonly ids?: readonly number[];
+  /** Tokens that see all and are seen by all, as `0, 5-8`, for attentions that have such; none when absent. */
+  readonly globalTokens?: string;
   /** A safetensors file to write the last stage's output to: `logits [N, V]`, or `hidden [N, M]` without a head. */
   readonly logits?: string;
-  /** A checkpoint folder, or a tensor dump (`.safetensors`), which brings its own text; absolute. */
+  /**
+   * A checkpoint folder, an exported ONNX model (`.onnx`, or a folder with `model.onnx`), or a tensor dump
+   * (`.safetensors`), which brings its own text; absolute.
+   */
   readonly model: string;
   readonly variant: VariantChoice;
   readonly schedule: Schedule;
   readonly device: DeviceChoice;
+  /** How a checkpoint's weights are held; `float` when absent. */
+  readonly weights?: WeightFormat;
   /** Refuse a text with more tokens than this. */
   readonly maxTokens: number;
 }
@@ -50,6 +60,8 @@ export interface RowRequest extends RowRef {
   readonly profile: number;
   /** Whether to hold the row against dense attention; costs a second row. */
   readonly against?: boolean;
+  /** A variant whose row is wanted, over the run's queries, keys and values; that of the run if absent. */
+  readonly variant?: VariantChoice;
 }
 
 export interface StructureRequest {
@@ -68,6 +80,10 @@ export interface MemoryRequest {
 }
 
 export interface MapRequest extends TileRef {
+  readonly id: string;
+}
+
+export interface SeriesRequest extends SeriesRef {
   readonly id: string;
 }
 
@@ -127,6 +143,10 @@ export interface EngineApi {
   losses(id: string): Promise<Float32Array>;
   overview(id: string): Promise<Overview>;
   stats(id: string, head: HeadRef): Promise<TokenStats>;
+  /** A statistic of a head pooled to cells, where every token's would be megabytes. */
+  series(request: SeriesRequest): Promise<Series>;
+  /** How a head's rows spread by context length, shortest first; none while its layer is not computed. */
+  dilution(id: string, head: HeadRef): Promise<readonly DilutionBin[]>;
   /** Answers in request order. Rows of layers not yet computed throw. */
   rows(requests: readonly RowRequest[]): Promise<readonly Row[]>;
   tokenDetail(id: string, token: number): Promise<TokenDetail>;

@@ -94,6 +94,20 @@ export interface Row extends RowRef {
   readonly profile: Float32Array;
   /** Undefined unless asked for, and for a dense row. */
   readonly against: AgainstDense | undefined;
+  /** Given where the row is of a variant laid over the run. */
+  readonly beside?: BesideRun;
+}
+
+/** A row of a variant laid over a run, beside the run's own row for the same head and token. */
+export interface BesideRun {
+  /** Share of the run's row, by `|M|`, on keys that this row weighs. */
+  readonly kept: number;
+  /** Share of this row, by `|M|`, on keys that the run's row weighs. */
+  readonly shared: number;
+  /** The run's strongest keys that this row does not weigh at all, strongest first. */
+  readonly lacks: readonly RowKey[];
+  /** This row's strongest keys that the run's row does not weigh at all, strongest first. */
+  readonly adds: readonly RowKey[];
 }
 
 /** A row beside the row of dense attention on the same q, k, v. */
@@ -185,6 +199,7 @@ export interface InspectionSummary {
   /** What each layer attends with, `[L]`; in a shadow run, what is laid beside it. */
   readonly layerVariants: readonly VariantChoice[];
   readonly device: DeviceInfo;
+  readonly weights: WeightFormat;
   /** `N` */
   readonly tokens: number;
   /** Leading tokens whose numbers were taken over from the inspection this one goes on from. */
@@ -318,6 +333,14 @@ export interface LayerVariant {
 
 /** The chosen variant in every layer, live. */
 export const EVERYWHERE: Schedule = { mode: 'live', layers: 'all', others: [] };
+
+export const WEIGHT_FORMATS = ['float', 'int8'] as const;
+
+/**
+ * - `float` as the checkpoint has them, computed in float32.
+ * - `int8` the matrices of the layers in 8 bits, and what they are multiplied with; an approximation, on the CPU.
+ */
+export type WeightFormat = (typeof WEIGHT_FORMATS)[number];
 
 export const DEVICE_CHOICES = ['auto', 'cpu', 'webgpu', 'cuda', 'dml', 'coreml'] as const;
 export type DeviceChoice = (typeof DEVICE_CHOICES)[number];

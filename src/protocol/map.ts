@@ -6,7 +6,7 @@ import type { HeadRef } from './inspection';
 export const MAP_CELLS = 256;
 
 /** Rows of the matrix that a tile is pooled from, at most. */
-export const MAP_ROWS = 256;
+export const MAP_ROWS = 2 ** 14;
 
 /** Tokens `start … end - 1`. */
 export interface Interval {

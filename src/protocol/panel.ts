@@ -1,5 +1,6 @@
 /** What the panel asks of the extension, and what the extension tells the panel. */
 
+import type { DilutionBin } from './dilution';
 import type {
   HeadRef,
   Hurt,
@@ -16,8 +17,10 @@ import type {
   VariantChoice,
   VariantInfo,
 } from './inspection';
+import type { ComparisonSummary } from './comparison';
 import type { MapTile, TileRef } from './map';
 import type { Memory } from './memory';
+import type { Series, SeriesRef } from './series';
 
 /** The head and token that editor, hovers and panel show together. */
 export interface Selection extends HeadRef {
@@ -41,6 +44,21 @@ export interface PanelState {
   readonly schedule: Schedule;
   readonly selection: Selection;
   readonly topKeys: number;
+  readonly comparison: ComparisonState;
+}
+
+/** How it stands with the comparison of variants on the document. */
+export interface ComparisonState {
+  /** Names the comparison that can be asked for; undefined while there is none of this text and model. */
+  readonly key: string | undefined;
+  readonly running: Progress | undefined;
+  /** A sentence about what went wrong last. */
+  readonly problem: string | undefined;
+}
+
+/** A row of the inspection's own attention, or of a variant laid over its queries, keys and values. */
+export interface PanelRow extends RowRef {
+  readonly variant?: VariantChoice;
 }
 
 /** A token's text with its neighbourhood, for labels. */
@@ -61,6 +79,10 @@ export type PanelCommand =
   | 'chooseSchedule'
   | 'cancel'
   | 'compareLayers'
+  | 'compareVariants'
+  | 'sweepVariant'
+  | 'cancelComparison'
+  | 'exportComparison'
   | 'clear'
   | 'restartEngine'
   | 'showLog'
@@ -94,8 +116,12 @@ export interface HostApi {
   overview(): Promise<Overview>;
   /** Only the statistics that are named: all of them are megabytes for a long document. */
   stats(head: HeadRef, names: readonly StatName[]): Promise<Partial<TokenStats>>;
+  /** A statistic of a head along a stretch of the document, pooled to what the page can show. */
+  series(series: SeriesRef): Promise<Series>;
+  /** How a head's rows spread by context length, shortest first. */
+  dilution(head: HeadRef): Promise<readonly DilutionBin[]>;
   /** Rows with a profile of `profile` cells. */
-  rows(rows: readonly RowRef[], profile: number): Promise<readonly Row[]>;
+  rows(rows: readonly PanelRow[], profile: number): Promise<readonly Row[]>;
   structure(row: RowRef | undefined): Promise<Structure>;
   /** Undefined where the layer's variant has no memory but the keys themselves. */
   memory(row: RowRef): Promise<Memory | undefined>;
@@ -105,6 +131,8 @@ export interface HostApi {
   texts(tokens: readonly number[]): Promise<readonly TokenText[]>;
   /** The tokens that the variant hurts most, in one head or in the mean over all where it attends. */
   hurts(head: HeadRef | undefined): Promise<readonly Hurt[]>;
+  /** The comparison that `PanelState` names; undefined where it is gone. */
+  comparison(): Promise<ComparisonSummary | undefined>;
   /** Asks where to write the file. Says whether it was written; false when the person thought better of it. */
   save(file: SavedFile): Promise<boolean>;
 }

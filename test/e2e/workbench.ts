@@ -1,5 +1,6 @@
 /** Hands and eyes for a real VS Code in a real browser; scripts/e2e.mjs starts both. */
 
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { chromium } from 'playwright-core';
@@ -21,11 +22,12 @@ export function stage(): Stage {
   return JSON.parse(given) as Stage;
 }
 
-/** A colour theme by its name in VS Code's list, and the class of the workbench that shows it. */
+/** A colour theme by its name in VS Code's settings, and the class of the workbench that shows it. */
 export const THEMES = {
   light: ['Light Modern', 'vs'],
   dark: ['Dark Modern', 'vs-dark'],
-  'high-contrast': ['Dark High Contrast', 'hc-black'],
+  'high-contrast': ['Default High Contrast', 'hc-black'],
+  'high-contrast-light': ['Default High Contrast Light', 'hc-light'],
 } as const;
 
 export type Theme = keyof typeof THEMES;
@@ -34,6 +36,7 @@ export class Workbench {
   readonly stage: Stage;
   readonly page: Page;
   private readonly browser: Browser;
+  private settings: Readonly<Record<string, unknown>> = {};
 
   private constructor(prepared: Stage, browser: Browser, page: Page) {
     this.stage = prepared;
@@ -41,13 +44,20 @@ export class Workbench {
     this.page = page;
   }
 
-  static async open(width = 1400, height = 900): Promise<Workbench> {
-    const prepared = stage();
+  /** Opens a folder of its own, so that nothing chosen in another suite is known there. */
+  static async open(name: string, width = 1400, height = 900): Promise<Workbench> {
+    const { folder: all, ...prepared } = stage();
+    const folder = join(all, name);
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder, { recursive: true });
     const browser = await chromium.launch(prepared.chromium);
     const page = await browser.newPage({ viewport: { width, height } });
     page.setDefaultTimeout(30_000);
-    const workbench = new Workbench(prepared, browser, page);
-    await page.goto(prepared.address);
+    const workbench = new Workbench({ ...prepared, folder }, browser, page);
+    workbench.replaceSettings({});
+    const address = new URL(prepared.address);
+    address.searchParams.set('folder', folder);
+    await page.goto(address.href);
     await page.locator('.monaco-workbench .statusbar').waitFor();
     return workbench;
   }
@@ -56,12 +66,33 @@ export class Workbench {
     return this.browser.close();
   }
 
-  /** Chooses a theme as a user does, from the list. */
+  /** Reloads the window: another page, another extension host, another engine. */
+  async reload(): Promise<void> {
+    const reloaded = this.page.waitForEvent('load');
+    // Not the browser's own reload, which leaves VS Code no time to write down what is open.
+    await this.command('Developer: Reload Window');
+    await reloaded;
+    await this.page.locator('.monaco-workbench .statusbar').waitFor();
+  }
+
+  /** Writes a file of the folder and answers its path. */
+  write(name: string, content: string): string {
+    const path = join(this.stage.folder, name);
+    writeFileSync(path, content);
+    return path;
+  }
+
+  /** The folder's settings, besides the theme. */
+  replaceSettings(settings: Readonly<Record<string, unknown>>): void {
+    const theme = this.settings['workbench.colorTheme'];
+    this.settings = theme === undefined ? settings : { ...settings, 'workbench.colorTheme': theme };
+    this.saveSettings();
+  }
+
   async setTheme(theme: Theme): Promise<void> {
     const [name, className] = THEMES[theme];
-    await this.command('Preferences: Color Theme');
-    await this.page.locator('.quick-input-widget input[placeholder*="Color Theme"]').waitFor();
-    await this.choose(name);
+    this.settings = { ...this.settings, 'workbench.colorTheme': name };
+    this.saveSettings();
     await this.page.locator(`.monaco-workbench.${className}`).waitFor();
   }
 
@@ -76,36 +107,101 @@ export class Workbench {
     const y = box.y + box.height / 2;
     await this.page.mouse.move(box.x + box.width, y);
     await this.page.mouse.down();
-    await this.page.mouse.move(box.x + width, y, { steps: 5 });
+    await this.page.mouse.move(box.x + width, y, { steps: 3 });
     await this.page.mouse.up();
   }
 
-  /** Runs a command by its title in the command palette, as `Category: Title`. */
+  /** Runs a command by its title in the command palette, as `Category: Title`, with keys alone. */
   async command(title: string): Promise<void> {
-    await this.page.keyboard.press('F1');
-    await this.page.locator('.quick-input-widget input').waitFor();
+    await this.openList('F1');
     await this.choose(title, `>${title}`);
+  }
+
+  /** Presses a key that opens a list; again where the key was lost while the focus moved. */
+  async openList(key: string): Promise<void> {
+    for (let attempt = 0; attempt < 5; attempt++) {
+      await this.press(key);
+      const opened = this.quickInput().waitFor({ timeout: 4000 });
+      const isOpen = await opened.then(
+        () => true,
+        () => false,
+      );
+      if (isOpen) return;
+    }
+    throw new Error(`${key} opened no list.`);
   }
 
   /** Takes the first entry with this text from the open list, after typing `query`. */
   async choose(entry: string, query = entry): Promise<void> {
-    const input = this.page.locator('.quick-input-widget input[type="text"]');
+    const input = this.quickInput();
+    await input.waitFor();
     await input.fill(query);
-    await this.page.locator('.quick-input-list .monaco-list-row').filter({ hasText: entry }).first().click();
+    const row = this.page.locator('.quick-input-list .monaco-list-row').filter({ hasText: entry });
+    await row.first().waitFor();
+    const focused = this.page.locator('.quick-input-list .monaco-list-row.focused', { hasText: entry });
+    // What was used lately may stand above it.
+    for (let step = 0; step < 20 && (await focused.count()) === 0; step++) {
+      await this.press('ArrowDown');
+      await this.page.waitForTimeout(20);
+    }
+    await this.press('Enter');
+  }
+
+  /** Closes the editor in front. */
+  async closeEditor(): Promise<void> {
+    const tabs = this.page.locator('.tabs-container .tab');
+    const before = await tabs.count();
+    await this.press('Control+1');
+    await this.command('View: Close Editor');
+    await this.page.waitForFunction(
+      most => document.querySelectorAll('.tabs-container .tab').length < most,
+      before,
+    );
   }
 
   /** Opens a file of the folder in an editor of its own tab. */
   async openFile(name: string): Promise<void> {
-    await this.page.keyboard.press('Control+P');
-    await this.page.locator('.quick-input-widget input').waitFor();
+    await this.openList('Control+P');
     await this.choose(name);
-    await this.page.locator(`.tabs-container .tab[data-resource-name="${name}"]`).waitFor();
+    await this.page.locator(`.tabs-container .tab.active[data-resource-name="${name}"]`).waitFor();
     await this.page.locator('.editor-instance .view-lines .view-line').first().waitFor();
+  }
+
+  /** Types a path into the open file dialog, confirms it, and waits until the file is there. */
+  async saveAs(path: string): Promise<void> {
+    const input = this.quickInput();
+    await input.waitFor();
+    // The dialog puts its own suggestion there whenever it has looked into a folder.
+    let calm = 0;
+    while (calm < 3) {
+      calm = (await input.inputValue()) === path ? calm + 1 : 0;
+      if (calm === 0) await input.fill(path);
+      await this.page.waitForTimeout(100);
+    }
+    await this.press('Enter');
+    await this.page.locator('.quick-input-widget').waitFor({ state: 'hidden' });
+    const deadline = Date.now() + 10_000;
+    while (!existsSync(path) && Date.now() < deadline) await this.page.waitForTimeout(50);
+  }
+
+  quickInput(): Locator {
+    return this.page.locator('.quick-input-widget input[type="text"]');
+  }
+
+  async press(...keys: readonly string[]): Promise<void> {
+    for (const key of keys) await this.page.keyboard.press(key);
   }
 
   /** The status bar's item that shows this text. */
   status(text: RegExp): Locator {
     return this.page.locator('.statusbar-item').filter({ hasText: text });
+  }
+
+  /** Waits until an inspection has ended; its line in the status bar. */
+  async inspected(what = ''): Promise<string> {
+    const item = this.status(new RegExp(`${what}.*tokens? · [\\d.]+ (m?s|min)`));
+    await item.waitFor({ timeout: 60_000 });
+    return item.innerText();
   }
 
   /** Messages in the corner, as one text each. */
@@ -129,6 +225,37 @@ export class Workbench {
     await this.page.mouse.click(x, y);
   }
 
+  /** The frame of the webview whose page holds `selector`. */
+  async webview(selector: string, limitMs = 30_000): Promise<Frame> {
+    const deadline = Date.now() + limitMs;
+    while (Date.now() < deadline) {
+      for (const frame of this.page.frames()) {
+        // A frame can go while it is asked.
+        const found = await frame
+          .locator(selector)
+          .count()
+          .catch(() => 0);
+        if (found > 0) return frame;
+      }
+      await this.page.waitForTimeout(50);
+    }
+    throw new Error(`No webview with ${selector} appeared within ${limitMs / 1000} s.`);
+  }
+
+  /** Where a picture of that name goes. */
+  picture(name: string): string {
+    return join(this.stage.screenshots, `${name}.png`);
+  }
+
+  /** Saves what is to be seen as out/screenshots/`name`.png. */
+  async screenshot(name: string): Promise<string> {
+    // Drawings follow a change of theme or width within a frame or two; tips fade.
+    await this.page.waitForTimeout(300);
+    const path = this.picture(name);
+    await this.page.screenshot({ path });
+    return path;
+  }
+
   /** The middle of the first visible occurrence of a word in the editor. */
   private async find(word: string): Promise<{ x: number; y: number }> {
     const spot = await this.page.evaluate(wanted => {
@@ -150,40 +277,9 @@ export class Workbench {
     return spot;
   }
 
-  /** Waits until a canvas shows something: more than one colour. */
-  async drawn(frame: Frame, selector: string): Promise<void> {
-    await frame.waitForFunction(wanted => {
-      const canvas = document.querySelector<HTMLCanvasElement>(wanted);
-      const pixels = canvas?.getContext('2d')?.getImageData(0, 0, canvas.width, canvas.height).data;
-      if (pixels === undefined) return false;
-      const colours = new Set(new Uint32Array(pixels.buffer));
-      return colours.size > 1;
-    }, selector);
-  }
-
-  /** The frame of the webview whose page holds `selector`. */
-  async panelFrame(selector: string, limitMs = 30_000): Promise<Frame> {
-    const deadline = Date.now() + limitMs;
-    while (Date.now() < deadline) {
-      for (const frame of this.page.frames()) {
-        // A frame can go while it is asked.
-        const found = await frame
-          .locator(selector)
-          .count()
-          .catch(() => 0);
-        if (found > 0) return frame;
-      }
-      await this.page.waitForTimeout(100);
-    }
-    throw new Error(`No webview with ${selector} appeared within ${limitMs / 1000} s.`);
-  }
-
-  /** Saves what is to be seen as out/screenshots/`name`.png. */
-  async screenshot(name: string): Promise<string> {
-    // Drawings follow a change of theme or width within a frame or two; tips fade.
-    await this.page.waitForTimeout(500);
-    const path = join(this.stage.screenshots, `${name}.png`);
-    await this.page.screenshot({ path });
-    return path;
+  private saveSettings(): void {
+    const folder = join(this.stage.folder, '.vscode');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'settings.json'), JSON.stringify(this.settings));
   }
 }

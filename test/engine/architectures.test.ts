@@ -1,10 +1,10 @@
 /** Models of several architectures through the whole pipeline, by token ids, without a tokeniser. */
 
 import { join } from 'node:path';
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 
 import { createEngine } from '../../src/engine/engine';
-import type { VariantChoice } from '../../src/protocol/inspection';
+import { EVERYWHERE, type VariantChoice } from '../../src/protocol/inspection';
 import { readFloats, readHeader } from '../../src/engine/model/safetensors';
 import { bertForward, modernbertForward } from '../support/bertReference';
 import { type ConfigFields, type RandomOptions, writeRandomCheckpoint } from '../support/checkpoints';
@@ -108,6 +108,78 @@ it('lays a variant over an encoder to both sides, as the encoder itself looks', 
     expectClose(await run({ id: 'local', params: { window: 33 } }, 'both'), own);
     const causal = await run({ id: 'local', params: { window: 33, causal: true } }, 'causal');
     expect(Math.abs(causal[0]! - own[0]!)).toBeGreaterThan(1e-3);
+  });
+});
+
+describe('a Longformer with global tokens', () => {
+  const fields = { ...SIZES, model_type: 'longformer', attention_window: [16, 24], pad_token_id: 1 };
+  const asked = { id: 'model', text: ids.join(' '), ids, device: 'cpu', maxTokens: 1000 } as const;
+  const native = { variant: { id: 'native', params: {} }, schedule: EVERYWHERE };
+
+  it.each([
+    { globalTokens: '0', globals: [0], bare: false },
+    { globalTokens: '0,130-132, 289', globals: [0, 130, 131, 132, 289], bare: true },
+    { globalTokens: 'all', globals: ids.map((_, t) => t), bare: false },
+  ])('gives them projections of their own: $globalTokens', async ({ globalTokens, globals, bare }) => {
+    await inFolder(async folder => {
+      await writeRandomCheckpoint(folder, fields, { bare });
+      const logits = join(folder, 'out.bin');
+      const summary = await engine.inspect({ ...asked, ...native, model: folder, logits, globalTokens });
+      expect(summary.notes).toContain(`Global tokens: ${globalTokens}, with projections of their own.`);
+      expect(summary.layerVariants).toEqual([
+        { id: 'longformer', params: { window: 8, causal: false } },
+        { id: 'longformer', params: { window: 12, causal: false } },
+      ]);
+      const expected = await bertForward(folder, ids, globals);
+      const [written] = (await readHeader(logits)).tensors.values();
+      expectClose(await readFloats(written!), expected.last);
+      for (const token of [0, 9, 131, 200, TOKENS - 1]) {
+        const ref = { id: 'model', layer: token % 2, head: token % 3, token, top: TOKENS, profile: 0 };
+        const [row] = await engine.rows([ref]);
+        const found = new Float64Array(TOKENS);
+        for (const { index, weight } of row!.keys) found[index] = weight;
+        const own = expected.attention(ref.layer, ref.head).subarray(token * TOKENS, (token + 1) * TOKENS);
+        expectClose(found, own);
+      }
+    });
+  });
+
+  it('holds a variant against their own values, block by block and row by row', async () => {
+    await inFolder(async folder => {
+      await writeRandomCheckpoint(folder, fields);
+      await engine.inspect({
+        ...{
+          ...asked,
+          model: folder,
+          globalTokens: '0,140',
+          variant: { id: 'local', params: { window: 9 } },
+        },
+        schedule: { ...EVERYWHERE, mode: 'shadow' },
+      });
+      for (const token of [0, 100, 140]) {
+        const ref = { id: 'model', layer: 1, head: 2, token, top: 1, profile: 0, against: true };
+        const [row] = await engine.rows([ref]);
+        const { error } = await engine.stats('model', ref);
+        expect(row!.against!.error).toBeCloseTo(error[token]!, 4);
+        expect(error[token]).toBeGreaterThan(0.01);
+      }
+    });
+  });
+
+  it('refuses tokens that the document does not have', async () => {
+    await inFolder(async folder => {
+      await writeRandomCheckpoint(folder, fields);
+      const run = engine.inspect({ ...asked, ...native, model: folder, globalTokens: '0-290' });
+      await expect(run).rejects.toThrow("The global tokens '0-290' cannot be read");
+    });
+  });
+
+  it('says that they change nothing where no layer has any', async () => {
+    await inFolder(async folder => {
+      await writeRandomCheckpoint(folder, { ...SIZES, model_type: 'bert' });
+      const summary = await engine.inspect({ ...asked, ...native, model: folder, globalTokens: '0' });
+      expect(summary.notes.join(' ')).toContain('no layer attends with global tokens');
+    });
   });
 });
 

@@ -7,7 +7,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { createEngine } from '../../src/engine/engine';
 import { openCheckpoint } from '../../src/engine/model/checkpoint';
 import { readSchedule } from '../../src/engine/scheduleFile';
-import { headBudgets, scheduleOf } from '../../src/engine/sweep';
+import { kindOf, scheduleOf } from '../../src/engine/sweep';
 import type { Comparison } from '../../src/protocol/comparison';
 import { EVERYWHERE, type VariantChoice } from '../../src/protocol/inspection';
 import { SMALL_LLAMA, writeRandomLlama } from '../support/checkpoints';
@@ -117,6 +117,42 @@ describe('a comparison', () => {
     expect(change).toBeCloseTo(losses[0]! - comparison.loss!, 4);
   });
 
+  it('lists the tokens that lose most', () => {
+    const [window, , , , wrong] = comparison.candidates;
+    const { lossChange } = window!.live!;
+    const order = Array.from(lossChange.keys())
+      .filter(token => lossChange[token]! > 0)
+      .sort((a, b) => lossChange[b]! - lossChange[a]!);
+    expect(window!.hurt.map(({ token }) => token)).toEqual(order.slice(0, 16));
+    expect(window!.hurt[0]).toEqual({
+      token: order[0],
+      error: window!.tokenError[order[0]!],
+      lossChange: lossChange[order[0]!],
+    });
+    expect(wrong!.hurt).toEqual([]);
+  });
+
+  it('counts the keys that queries are computed with', async () => {
+    await inFolder(async folder => {
+      await writeRandomLlama(folder, SMALL_LLAMA);
+      const ids = Array.from({ length: 1500 }, (_, at) => (at * at) % 263);
+      const native = { variant: { id: 'native', params: {} }, schedule: EVERYWHERE };
+      const request = { text: '', model: folder, ids, device: 'cpu', maxTokens: 2000 } as const;
+      await engine.inspect({ ...request, ...native, id: 'long' });
+      const candidates = [8, 256].map(window => ({ id: 'local', params: { window } }));
+      const { keys, candidates: found } = await engine.compare({
+        id: 'k',
+        of: 'long',
+        candidates,
+        live: false,
+      });
+      expect(keys).toBeGreaterThan(750);
+      expect(found[1]!.keys).toBeLessThan(keys);
+      expect(found[0]!.keys).toBeLessThan(found[1]!.keys);
+      expect(found[0]!.keys).toBeGreaterThan(8);
+    });
+  });
+
   it('tells of a candidate that cannot run and goes on with the others', () => {
     expect(comparison.candidates[4]!.problem).toMatch(/'window' of 'local' takes a whole number from 1/);
     expect(comparison.candidates[4]!.live).toBeUndefined();
@@ -210,12 +246,87 @@ describe('a comparison', () => {
   });
 });
 
+describe('rows of a variant laid over a run', () => {
+  const top = { top: 10_000, profile: 64, against: true };
+  const base = (layer: number, head: number) => ({ id: 'base', layer, head, token: tokens - 5, ...top });
+
+  it.each([
+    { id: 'local', params: { window: 12, sinks: 2 } },
+    { id: 'topk', params: { k: 9 } },
+    { id: 'lsh', params: {} },
+    { id: 'linear', params: {} },
+    { id: 'dense', params: {} },
+  ])('equal those of a shadow run: $id', async variant => {
+    const request = { text: TEXT, model: LAB_BASE, device: 'cpu', maxTokens: 10_000 } as const;
+    await engine.inspect({ ...request, id: 'beside', variant, schedule: { ...EVERYWHERE, mode: 'shadow' } });
+    const places = [base(0, 1), base(3, 2)];
+    const laid = await engine.rows(places.map(place => ({ ...place, variant })));
+    const shadow = await engine.rows(places.map(place => ({ ...place, id: 'beside' })));
+    expect(laid.map(({ beside: _, ...row }) => row)).toEqual(shadow);
+    await engine.close('beside');
+  });
+
+  it('say what the run has and they lack', async () => {
+    const variant = { id: 'local', params: { window: 12, sinks: 2 } };
+    const [row] = await engine.rows([base(1, 3)]);
+    const [laid] = await engine.rows([{ ...base(1, 3), variant }]);
+    const { token } = base(1, 3);
+    const outside = row!.keys.filter(({ index }) => token - index >= 12 && index >= 2);
+    expect(laid!.beside!.lacks).toEqual(outside.slice(0, 8));
+    expect(laid!.beside!.adds).toEqual([]);
+    expect(laid!.beside!.shared).toBe(1);
+    const lost = outside.reduce((sum, { weight }) => sum + weight, 0);
+    expect(laid!.beside!.kept).toBeCloseTo(1 - lost, 5);
+    expect(laid!.beside!.kept).toBeCloseTo(laid!.against!.recall, 5);
+    const [native] = await engine.rows([{ ...base(1, 3), variant: { id: 'native', params: {} } }]);
+    expect(native!.keys).toEqual(row!.keys);
+  });
+
+  it('lie over a live run of another variant, and are held against dense there', async () => {
+    const live = { id: 'local', params: { window: 3 } };
+    await engine.inspect({
+      id: 'windowed',
+      text: TEXT,
+      model: LAB_BASE,
+      device: 'cpu',
+      maxTokens: 10_000,
+      variant: live,
+      schedule: EVERYWHERE,
+    });
+    const variant = { id: 'local', params: { window: 9 } };
+    const [laid] = await engine.rows([{ ...base(2, 0), id: 'windowed', variant }]);
+    expect(laid!.admitted).toBe(9);
+    expect(laid!.beside!.lacks).toEqual([]);
+    expect(laid!.beside!.adds.length).toBe(6);
+    expect(laid!.against!.missed.length).toBe(8);
+  });
+
+  it('tell of a variant that cannot open, and go on with the next', async () => {
+    const wrong = { id: 'local', params: { window: 0 } };
+    await expect(engine.rows([{ ...base(0, 0), variant: wrong }])).rejects.toThrow(
+      /'window' of 'local' takes a whole number from 1/,
+    );
+    await expect(engine.rows([{ ...base(0, 0), variant: { id: 'nothing', params: {} } }])).rejects.toThrow(
+      Problem,
+    );
+    const windows = [4, 5, 6, 7, 4];
+    for (const window of windows) {
+      const [laid] = await engine.rows([{ ...base(0, 0), variant: { id: 'local', params: { window } } }]);
+      expect(laid!.admitted).toBe(window);
+    }
+  });
+});
+
 describe('a sweep', () => {
   it('finds the smallest budget that keeps the recall, a head, and a schedule that runs', async () => {
     const windows = [4, 64, 16, 1024];
     const candidates = windows.map(window => ({ id: 'local', params: { window } }));
-    const swept = await engine.compare({ id: 's', of: 'base', candidates, live: false });
-    const budgets = headBudgets(swept, 'window', 0.9);
+    const sweep = { count: windows.length, param: 'window', target: 0.9 };
+    const unswept = { id: 'local', params: { window: 1 } };
+    const all = [unswept, ...candidates];
+    const swept = await engine.compare({ id: 's', of: 'base', candidates: all, live: false, sweep });
+    const { budgets, schedule, values } = swept.sweep!;
+    expect(values).toEqual([4, 16, 64, 1024]);
     expect(budgets).toHaveLength(swept.layers * swept.heads);
     for (const { layer, head, value, recall } of budgets) {
       const smallest = windows
@@ -224,7 +335,6 @@ describe('a sweep', () => {
       expect(value).toBe(smallest);
       expect(recall).toBeGreaterThanOrEqual(0.9);
     }
-    const schedule = scheduleOf(budgets, 'local', 'window');
     const need = Math.max(...budgets.filter(({ layer }) => layer === 0).map(({ value }) => Number(value)));
     expect(schedule.others[0]).toEqual({ layers: '0', variant: { id: 'local', params: { window: need } } });
     await inFolder(async folder => {
@@ -236,6 +346,20 @@ describe('a sweep', () => {
     });
   });
 
+  it('says what heads do in the model itself', async () => {
+    const sweep = { count: 1, param: 'window', target: 0.9 };
+    const candidates = [{ id: 'local', params: { window: 8 } }];
+    const swept = await engine.compare({ id: 's', of: 'base', candidates, live: false, sweep });
+    for (const { layer, head, kind } of swept.sweep!.budgets) {
+      const { span, sink } = await engine.stats('base', { layer, head });
+      const mean = (values: Float32Array) => values.reduce((sum, value) => sum + value, 0) / tokens;
+      expect(kind).toBe(kindOf(mean(span), mean(sink), tokens));
+    }
+    expect(kindOf(10, 0.5, 1000)).toBe('sink');
+    expect(kindOf(62, 0.4, 1000)).toBe('local');
+    expect(kindOf(63, 0.4, 1000)).toBe('retrieving');
+  });
+
   it('leaves a layer alone where no budget is enough', () => {
     const budgets = [
       { layer: 0, head: 0, value: 8, recall: 0.95 },
@@ -243,8 +367,8 @@ describe('a sweep', () => {
       { layer: 1, head: 0, value: 4, recall: 0.99 },
       { layer: 1, head: 1, value: 16, recall: 0.97 },
     ];
-    expect(scheduleOf(budgets, 'topk', 'k').others).toEqual([
-      { layers: '1', variant: { id: 'topk', params: { k: 16 } } },
+    expect(scheduleOf(budgets, { id: 'topk', params: { k: 4, causal: false } }, 'k').others).toEqual([
+      { layers: '1', variant: { id: 'topk', params: { causal: false, k: 16 } } },
     ]);
   });
 });

@@ -1,7 +1,14 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 
 import { openDevice } from '../../src/engine/runtime/device';
+import { reasonOf } from '../../src/engine/runtime/deviceTrouble';
+import { hasVulkanDriver } from '../../src/engine/runtime/vulkan';
+import { Problem } from '../../src/protocol/problem';
 import { devicesUnderTest } from '../support/devices';
+
+vi.mock(import('../../src/engine/runtime/vulkan'), async original => ({
+  hasVulkanDriver: vi.fn((await original()).hasVulkanDriver),
+}));
 
 async function opened(choice: Parameters<typeof openDevice>[0]) {
   const { info, executor } = await openDevice(choice);
@@ -19,6 +26,36 @@ it('falls back to the CPU and names the reason', async () => {
   const info = await opened(absent);
   expect(info.name).toBe('cpu');
   expect(info.fallback).toMatch(/does not exist on .*\. The CPU is used instead\./);
+});
+
+it.each(['cuda', 'dml', 'coreml'] as const)('opens %s, or says in one sentence why not', async choice => {
+  const { name, fallback } = await opened(choice);
+  if (name === choice) expect(fallback).toBeUndefined();
+  else expect(fallback).toMatch(/^(CUDA|DirectML|CoreML) [^\n.]+\. The CPU is used instead\.$/);
+});
+
+it.runIf(process.platform === 'linux')(
+  'does not ask for WebGPU where there is no Vulkan driver',
+  async () => {
+    vi.mocked(hasVulkanDriver).mockReturnValue(false);
+    expect((await opened('webgpu')).fallback).toBe(
+      'WebGPU needs a Vulkan driver, and none was found. The CPU is used instead.',
+    );
+    expect(await opened('auto')).toMatchObject({ fallback: undefined });
+    vi.mocked(hasVulkanDriver).mockReset();
+  },
+);
+
+it('takes the last words of what the runtime says', () => {
+  const said =
+    '/src/core/webgpu_context.cc:136 onnx::Initialize(const Config&)::<lambda()> status == Success was false. ' +
+    'Failed to get an adapter: No supported adapters\n';
+  const reason = 'Failed to get an adapter: No supported adapters';
+  expect(reasonOf(new Error(said))).toBe(reason);
+  expect(reasonOf(new Problem('WebGPU failed.', { cause: new Error(said) }))).toBe(reason);
+  const kernel =
+    "Non-zero status code returned while running Cast node. Name:'c' Status Message: no f16 here";
+  expect(reasonOf(new Error(kernel))).toBe('no f16 here');
 });
 
 it('always finds a device by itself', async () => {

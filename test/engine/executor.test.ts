@@ -1,10 +1,12 @@
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import { readHeader, writeSafetensors } from '../../src/engine/model/safetensors';
 import { GraphBuilder } from '../../src/engine/onnx/builder';
-import { floats } from '../../src/engine/onnx/tensor';
+import { floats, integers } from '../../src/engine/onnx/tensor';
 import { createExecutor } from '../../src/engine/runtime/executor';
+import { Problem } from '../../src/protocol/problem';
+import { devicesUnderTest } from '../support/devices';
 import { inFolder } from '../support/folders';
 
 it.each([
@@ -83,4 +85,82 @@ it('does not fail one program for another that cannot be loaded', async () => {
   expect(failed).toMatchObject({ status: 'rejected', reason: new Error('no such graph') });
   const both = await Promise.allSettled([executor.run(broken, {}), executor.release()]);
   expect(both.map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
+});
+
+/** `x [2, N], at [K] -> y [2, K]`, of whatever is fed; `parts` is what N must be a multiple of. */
+const taken = (parts: number) => ({
+  key: `taken/${parts}`,
+  build() {
+    const g = new GraphBuilder('taken');
+    const x = g.reshape(g.input('x', 'float32', [2, 'N']), [2, 'M', parts]);
+    g.output('y', g.gather(g.reshape(x, [2, 'N']), g.input('at', 'int32', ['K']), 1));
+    return g.build();
+  },
+});
+
+describe.each(devicesUnderTest())('tensors held on %s', device => {
+  const x = floats(
+    [2, 6],
+    Float32Array.from({ length: 12 }, (_, at) => at),
+  );
+  const at = integers([2], Int32Array.of(5, 0));
+  const keeps = device === 'webgpu';
+
+  it('cross to the device once, and are fed from host memory again when they are released', async () => {
+    const crossed: number[] = [];
+    const executor = createExecutor(device, { strict: true, observe: ({ bytes }) => crossed.push(bytes) });
+    const run = async () => [...((await executor.run(taken(3), { x, at }))['y']!.data as Float32Array)];
+    const held = executor.hold(x);
+    expect(executor.holds(x)).toBe(keeps);
+    expect(await run()).toEqual([5, 0, 11, 6]);
+    expect(await run()).toEqual([5, 0, 11, 6]);
+    expect(crossed).toEqual(keeps ? [48, 8, 8] : [56, 56]);
+    const late = run();
+    held.release();
+    held.release();
+    expect(await late).toEqual([5, 0, 11, 6]);
+    expect(executor.holds(x)).toBe(false);
+    crossed.length = 0;
+    expect(await run()).toEqual([5, 0, 11, 6]);
+    expect(crossed).toEqual([56]);
+    await executor.release();
+  });
+
+  it('are none that an adapter may not bind whole', () => {
+    const executor = createExecutor(device);
+    const large = { ...x, shape: [2 ** 13, 2 ** 13] };
+    executor.hold(large, x);
+    expect([executor.holds(large), executor.holds(x)]).toEqual([false, keeps]);
+  });
+
+  it('outlive the sessions that made and read them', async () => {
+    const executor = createExecutor(device, { strict: true });
+    const held = executor.hold(x);
+    await executor.run(taken(3), { x, at });
+    await executor.release();
+    const { y } = await executor.run(taken(2), { x, at });
+    expect([...(y!.data as Float32Array)]).toEqual([5, 0, 11, 6]);
+    held.release();
+    await executor.release();
+  });
+
+  it('are given back after a run that fails, of which a person is told unless it is the CPU', async () => {
+    const executor = createExecutor(device, { strict: true });
+    const held = executor.hold(x);
+    const failing = await executor.run(taken(4), { x, at }).catch((error: unknown) => error);
+    expect(failing).toBeInstanceOf(Error);
+    expect(failing instanceof Problem).toBe(device !== 'cpu');
+    if (failing instanceof Problem) {
+      expect(failing.message).toMatch(
+        /^WebGPU failed: The input tensor cannot be .*\. Choose the CPU as the device/,
+      );
+    }
+    const { y } = await executor.run(taken(3), { x, at });
+    expect([...(y!.data as Float32Array)]).toEqual([5, 0, 11, 6]);
+    held.release();
+    await executor.release();
+    const cpu = createExecutor('cpu');
+    expect([...((await cpu.run(taken(3), { x, at }))['y']!.data as Float32Array)]).toEqual([5, 0, 11, 6]);
+    await cpu.release();
+  });
 });

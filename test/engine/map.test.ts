@@ -212,7 +212,10 @@ it('refuses more cells and more rows than a tile has', () => {
   const tile = { ...WHOLE, queries: long, keys: long, queryStep: 5, keyStep: 4 };
   expect(() => checkTile(tile, 1000)).not.toThrow();
   expect(() => checkTile({ ...tile, keyStep: 3 }, 1000)).toThrow('256 x 256 cells at once, not 200 x 334');
-  expect(() => checkTile({ ...tile, samples: 2 }, 1000)).toThrow('256 rows at once, not 400');
+  const all = { start: 0, end: 100_000 };
+  const dear = { ...WHOLE, queries: all, keys: all, queryStep: 500, keyStep: 500, samples: 80 };
+  expect(() => checkTile(dear, 100_000)).not.toThrow();
+  expect(() => checkTile({ ...dear, samples: 90 }, 100_000)).toThrow('16384 rows at once, not 18000');
 });
 
 describe('the engine', { timeout: 120_000 }, () => {

@@ -37,7 +37,7 @@ describe.each(devicesUnderTest())('statistics of 1,111 tokens on %s', device => 
   const executor = createExecutor(device, { strict: true });
   afterAll(() => executor.release());
 
-  it.each(CASES)('$id', async ({ id, params }) => {
+  it.each(CASES)('$id', { timeout: 300_000 }, async ({ id, params }) => {
     const layer = { ...inputs, executor } satisfies Layer;
     const stats = await attendAll(layer, id, params);
     const m = references.get(id)!;
@@ -128,6 +128,7 @@ async function attendAll(
   const mixer = await variantById(id).open(layer, params);
   const all = () => new Float32Array(HEADS * TOKENS).fill(NaN);
   const stats = { entropy: all(), span: all(), sink: all(), peak: all() };
+  const held = layer.executor.hold(layer.k, layer.v);
   for (let start = 0; start < TOKENS; start += BLOCK) {
     const end = Math.min(TOKENS, start + BLOCK);
     const attended = await mixer.attend({ start, end });
@@ -139,6 +140,7 @@ async function attendAll(
       }
     }
   }
+  held.release();
   return stats;
 }
 

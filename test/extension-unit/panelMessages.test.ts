@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { compact } from '../../src/extension/compact';
 import { panelPage } from '../../src/extension/panelPage';
 import { EVERYWHERE } from '../../src/protocol/inspection';
+import { MAP_ROWS } from '../../src/protocol/map';
 import { FILE_LIMIT } from '../../src/protocol/panel';
 import { readMessage } from '../../src/extension/panelMessages';
 
@@ -13,6 +14,8 @@ function arrive(message: unknown): ReturnType<typeof readMessage> {
 function call(method: string, ...args: readonly unknown[]): ReturnType<typeof readMessage> {
   return arrive({ t: 'q', i: '7', m: method, a: args });
 }
+
+const SERIES = { layer: 0, head: 1, stat: 'span', tokens: { start: 0, end: 8192 }, step: 2, greatest: 16 };
 
 const TILE = {
   layer: 0,
@@ -38,12 +41,18 @@ describe('messages from the panel', () => {
     ['reveal', 0],
     ['overview'],
     ['stats', { layer: 0, head: 0 }, ['span', 'sink']],
+    ['series', SERIES],
+    ['dilution', { layer: 1, head: 0 }],
     ['rows', [{ layer: 0, head: 0, token: 3 }], 400],
     ['structure', { layer: 0, head: 0, token: 3 }],
     ['memory', { layer: 0, head: 0, token: 3 }],
     ['map', TILE],
     ['tokenDetail', 3],
     ['texts', [1, 2, 3]],
+    ['rows', [{ layer: 0, head: 0, token: 3, variant: { id: 'local', params: { window: 8 } } }], 400],
+    ['comparison'],
+    ['run', 'compareVariants'],
+    ['run', 'exportComparison'],
     ['hurts', { layer: 0, head: 5 }],
     ['save', { name: 'heads', kind: 'csv', content: 'a,b\r\n' }],
     ['run', 'exportReport'],
@@ -74,6 +83,9 @@ describe('messages from the panel', () => {
     ['reveal', '3'],
     ['rows', [{ layer: 0, head: 0, token: 3 }], 1e6],
     ['rows', 'all', 10],
+    ['rows', [{ layer: 0, head: 0, token: 3, variant: 'local' }], 10],
+    ['rows', [{ layer: 0, head: 0, token: 3, variant: { id: 'local', params: { a: [1] } } }], 10],
+    ['comparison', 1],
     ['stats', { layer: 0, head: 0 }],
     ['stats', { layer: 0, head: 0 }, ['loss']],
     ['stats', { layer: 0, head: 0 }, Array.from({ length: 99 }, () => 'span')],
@@ -90,7 +102,13 @@ describe('messages from the panel', () => {
     ['map', { ...TILE, queryStep: 0 }],
     ['map', { ...TILE, keys: { start: 8, end: 8 } }],
     ['map', { ...TILE, keys: { start: 0, end: 257 } }],
-    ['map', { ...TILE, samples: 257 }],
+    ['map', { ...TILE, samples: MAP_ROWS + 1 }],
+    ['series', { ...SERIES, stat: 'loss' }],
+    ['series', { ...SERIES, step: 0 }],
+    ['series', { ...SERIES, tokens: { start: 5, end: 5 } }],
+    ['series', { ...SERIES, tokens: { start: 0, end: 8193 } }],
+    ['series', { ...SERIES, greatest: 65 }],
+    ['dilution'],
     ['texts', Array.from({ length: 20_001 }, () => 0)],
     ['hurts', { layer: 0 }],
     ['hurts', { layer: 0, head: 0 }, 9],

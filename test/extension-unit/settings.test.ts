@@ -9,6 +9,9 @@ import type { ParamSpec, VariantInfo } from '../../src/protocol/inspection';
 import { EVERYWHERE } from '../../src/protocol/inspection';
 
 interface Manifest {
+  readonly capabilities: {
+    readonly untrustedWorkspaces: { readonly restrictedConfigurations: readonly string[] };
+  };
   readonly contributes: {
     readonly configuration: { readonly properties: Readonly<Record<string, { readonly default: unknown }>> };
   };
@@ -26,6 +29,13 @@ describe('settings', () => {
         Object.entries(SETTING_RULES).map(([name, rule]) => [`longsight.${name}`, rule.default]),
       ),
     );
+  });
+
+  it('of a workspace that is not trusted choose neither a model nor how it runs', () => {
+    const { restrictedConfigurations } = manifest.capabilities.untrustedWorkspaces;
+    const harmless = ['topKeys', 'decorations.enabled', 'followCursor'];
+    const others = Object.keys(SETTING_RULES).filter(name => !harmless.includes(name));
+    expect([...restrictedConfigurations].sort()).toEqual(others.map(name => `longsight.${name}`).sort());
   });
 
   it('are all at their defaults in an empty configuration', () => {

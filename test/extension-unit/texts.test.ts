@@ -36,6 +36,7 @@ const summary: InspectionSummary = {
     { id: 'local', params: { window: 8 } },
   ],
   device: { name: 'cpu', fallback: undefined },
+  weights: 'float',
   tokens: 1234,
   kept: 0,
   layers: 2,
@@ -241,6 +242,8 @@ describe('a comparison of variants', () => {
     error: Float32Array.of(0.1, 0.1, 0.3, 0.3),
     tokenError: Float32Array.of(0, 0.4, 0.2),
     recallTokens: 3,
+    hurt: [{ token: 2, error: 0.2, lossChange: change * 3 }],
+    keys: 12.4,
     seconds: 1.26,
     live: { loss: 2.5 + change, lossChange: Float32Array.of(NaN, -1, change * 3), seconds: 2 },
   });
@@ -254,19 +257,21 @@ describe('a comparison of variants', () => {
       heads: 2,
       loss: 2.5,
       seconds: 1,
+      keys: 64,
+      sweep: undefined,
       candidates: [result('local', 0.25), broken],
     },
     textOf: token => ['x|y', ' the', '\n'][token]!,
   });
 
   it('tells recall, error, loss and its change, a layer, and the tokens that are hurt', () => {
-    expect(text).toContain('| local \\(window 8\\) | 60.0 % | 20.0 % | 2.750 | +0.250 | 1.3 |');
+    expect(text).toContain('| local \\(window 8\\) | 60.0 % | 20.0 % | 12 | 2.750 | +0.250 | 1.3 |');
     expect(text).toContain('| local \\(window 8\\) | 80.0 % | 40.0 % |');
     expect(text).toContain('| local \\(window 8\\) | `⏎` 2 |');
   });
 
   it('tells in a sentence what could not be compared', () => {
-    expect(text).toContain('| topk \\(window 8\\) | – | – | – | – | – |');
+    expect(text).toContain('| topk \\(window 8\\) | – | – | – | – | – | – |');
     expect(text).toContain('topk \\(window 8\\): It takes k \\| more\\.');
   });
 });

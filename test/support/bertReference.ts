@@ -10,8 +10,12 @@ import { PlainCheckpoint } from './reference';
 import type { ReferenceRun } from './reference';
 import { rotation } from './ropeReference';
 
-/** BERT, RoBERTa and Longformer without global tokens. */
-export async function bertForward(directory: string, ids: ArrayLike<number>): Promise<ReferenceRun> {
+/** BERT, RoBERTa and Longformer; `globals` are the tokens of a Longformer that see all and are seen by all. */
+export async function bertForward(
+  directory: string,
+  ids: ArrayLike<number>,
+  globals: readonly number[] = [],
+): Promise<ReferenceRun> {
   const plain = await PlainCheckpoint.open(directory);
   const { fields } = plain;
   const type = fields['model_type'] as string;
@@ -49,11 +53,23 @@ export async function bertForward(directory: string, ids: ArrayLike<number>): Pr
     const given = fields['attention_window'] as number | number[] | undefined;
     const width = Array.isArray(given) ? given[layer]! : (given ?? 512);
     const sees = (i: number, j: number): boolean => {
-      if (type === 'longformer') return Math.abs(i - j) <= width / 2;
+      if (type === 'longformer') return Math.abs(i - j) <= width / 2 || globals.includes(j);
       return fields['is_decoder'] === true ? j <= i : true;
     };
     const qkv = { q: await part('query'), k: await part('key'), v: await part('value') };
     const run = attend({ ...qkv, N, D, allowed: sees });
+    if (globals.length > 0) {
+      const own = {
+        q: await part('query_global'),
+        k: await part('key_global'),
+        v: await part('value_global'),
+      };
+      const all = attend({ ...own, N, D, allowed: () => true });
+      for (const i of globals) {
+        run.output.set(all.output.subarray(i * C, (i + 1) * C), i * C);
+        run.attention.forEach((rows, h) => rows.set(all.attention[h]!.subarray(i * N, (i + 1) * N), i * N));
+      }
+    }
     attention.push(run.attention);
     const attended = await linear(run.output, `${here}.attention.output.dense`);
     const middle = await norm(sum(x, attended), `${here}.attention.output.LayerNorm`);

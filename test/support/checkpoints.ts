@@ -4,6 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeSafetensors } from '../../src/engine/model/safetensors';
 import type { TensorData } from '../../src/engine/model/safetensors';
+import { byteTokenizer } from '../../scripts/byteTokenizer.mjs';
 import { publishedTensors } from './publishedTensors';
 import { normal, random } from './random';
 import type { ConfigFields } from './reference';
@@ -89,7 +90,9 @@ function randomWeights(
   // Queries and keys are drawn wide so that some weights are large and others vanish.
   const wide = /[qk]_proj|qkv|query|key|c_attn/i.test(name) ? 2 : 1;
   const scale = isNorm || name.endsWith('.bias') ? 0.3 : wide / Math.sqrt(width);
-  const centre = isNorm && !name.endsWith('.bias') ? aroundOne : 0;
+  // Decays are drawn slow, so that states reach over many tokens.
+  const rate = name.endsWith('A_log') ? -3 : 0;
+  const centre = isNorm && !name.endsWith('.bias') ? aroundOne : rate;
   return Float32Array.from({ length: count }, () => centre + scale * normal(uniform));
 }
 
@@ -109,24 +112,4 @@ async function writeShards(
   }
   const index = { metadata: {}, weight_map: weightMap };
   await writeFile(join(directory, 'model.safetensors.index.json'), JSON.stringify(index));
-}
-
-/** A byte-level tokeniser without merges. */
-export function byteTokenizer(): object {
-  const vocab: Record<string, number> = { '<|endoftext|>': 0 };
-  let next = 0x100;
-  for (let byte = 0; byte < 256; byte++) {
-    const printable = (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte !== 0xad);
-    vocab[String.fromCodePoint(printable ? byte : next++)] = byte + 1;
-  }
-  const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true };
-  return {
-    version: '1.0',
-    added_tokens: [{ id: 0, content: '<|endoftext|>', special: true, normalized: false }],
-    normalizer: null,
-    pre_tokenizer: byteLevel,
-    post_processor: null,
-    decoder: byteLevel,
-    model: { type: 'BPE', unk_token: null, byte_fallback: false, ignore_merges: false, vocab, merges: [] },
-  };
 }

@@ -7,7 +7,9 @@
 
 import process from 'node:process';
 import { createBirpc } from 'birpc';
+import { dilutionBins } from '../../src/engine/analysis/dilution';
 import { poolTile } from '../../src/engine/analysis/map';
+import { seriesOf } from '../../src/engine/analysis/series';
 import type { EngineApi, EngineEvents, RowRequest } from '../../src/protocol/engine';
 import type {
   InspectionSummary,
@@ -151,7 +153,16 @@ const api: EngineApi = {
   info: async () => Promise.resolve({ pid: process.pid, runtime: 'fake', variants }),
   describeModel: async directory => Promise.resolve().then(() => modelAt(directory)),
   compare: async () =>
-    Promise.resolve({ tokens: 0, layers: 0, heads: 0, loss: undefined, seconds: 0, candidates: [] }),
+    Promise.resolve({
+      tokens: 0,
+      layers: 0,
+      heads: 0,
+      loss: undefined,
+      seconds: 0,
+      keys: 0,
+      candidates: [],
+      sweep: undefined,
+    }),
   dumpText: async () => Promise.resolve('a dump'),
   openDevice: async () => Promise.resolve({ name: 'cpu', fallback: undefined }),
   inspect: async request => {
@@ -164,6 +175,7 @@ const api: EngineApi = {
       schedule: request.schedule,
       layerVariants: Array.from({ length: LAYERS }, () => request.variant),
       device: { name: 'cpu', fallback: undefined },
+      weights: 'float',
       tokens: table.ids.length,
       kept: 0,
       layers: LAYERS,
@@ -193,6 +205,9 @@ const api: EngineApi = {
   overview: async () =>
     Promise.resolve().then(() => ({ layers: LAYERS, heads: HEADS, stats: stats(LAYERS * HEADS) })),
   stats: async id => Promise.resolve().then(() => stats(of(id).table.ids.length)),
+  series: async ({ id, ...ref }) =>
+    Promise.resolve().then(() => seriesOf(stats(of(id).table.ids.length)[ref.stat], ref)),
+  dilution: async id => Promise.resolve().then(() => dilutionBins(stats(of(id).table.ids.length))),
   rows: async requests => Promise.resolve().then(() => requests.map(rowOf)),
   tokenDetail: async (id, token) =>
     Promise.resolve().then(() => {

@@ -186,6 +186,45 @@ function modernbertTensors(fields: ConfigFields, { bare = false }: Options): Ten
   return list;
 }
 
+/** Mamba and Mamba-2, by the names of their Transformers classes. */
+function mambaTensors(fields: ConfigFields, { bare = false }: Options): TensorShapes {
+  const number = reader(fields);
+  const second = fields['model_type'] === 'mamba2';
+  const [C, V, K] = [number('hidden_size'), number('vocab_size'), number('conv_kernel', 4)];
+  const S = number('state_size', second ? 128 : 16);
+  const E = number('expand', 2) * C;
+  const body = bare ? '' : 'backbone.';
+  const list: TensorShapes = [[`${body}embeddings.weight`, [V, C]]];
+  const linear = (name: string, rows: number, columns: number, biased: boolean) => {
+    list.push([`${name}.weight`, [rows, columns]]);
+    if (biased) list.push([`${name}.bias`, [rows]]);
+  };
+  const biased = fields['use_bias'] === true;
+  for (let layer = 0; layer < number('num_hidden_layers'); layer++) {
+    const mixer = `${body}layers.${layer}.mixer`;
+    const [H, G] = second ? [number('num_heads'), number('n_groups', 8)] : [0, 0];
+    const conv = second ? E + 2 * G * S : E;
+    list.push([`${body}layers.${layer}.norm.weight`, [C]]);
+    if (second) list.push([`${mixer}.dt_bias`, [H]], [`${mixer}.A_log`, [H]], [`${mixer}.D`, [H]]);
+    else list.push([`${mixer}.A_log`, [E, S]], [`${mixer}.D`, [E]]);
+    list.push([`${mixer}.conv1d.weight`, [conv, 1, K]]);
+    if (fields['use_conv_bias'] !== false) list.push([`${mixer}.conv1d.bias`, [conv]]);
+    linear(`${mixer}.in_proj`, second ? E + conv + H : 2 * E, C, biased);
+    if (second) {
+      list.push([`${mixer}.norm.weight`, [E]]);
+    } else {
+      const R = number('time_step_rank', Math.ceil(C / 16));
+      linear(`${mixer}.x_proj`, R + 2 * S, E, false);
+      linear(`${mixer}.dt_proj`, E, R, true);
+    }
+    linear(`${mixer}.out_proj`, C, E, biased);
+  }
+  list.push([`${body}norm_f.weight`, [C]]);
+  const tied = (fields['tie_word_embeddings'] as boolean | undefined) ?? !second;
+  if (!tied && !bare) list.push(['lm_head.weight', [V, C]]);
+  return list;
+}
+
 const LISTS: Readonly<Record<string, (fields: ConfigFields, options: Options) => TensorShapes>> = {
   gpt2: gpt2Tensors,
   gpt_neox: neoxTensors,
@@ -193,6 +232,8 @@ const LISTS: Readonly<Record<string, (fields: ConfigFields, options: Options) =>
   roberta: bertTensors,
   longformer: bertTensors,
   modernbert: modernbertTensors,
+  mamba: mambaTensors,
+  mamba2: mambaTensors,
 };
 
 /** What a checkpoint of this config holds. */

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { dilutionBins } from '../../src/engine/analysis/dilution';
 import { binsTable, summary } from '../../webview/dilutionText';
 import { binNear, drawDilution } from '../../webview/draw/dilution';
-import { contextOf, dilutionBins, effectiveKeys, ofUniform } from '../../webview/draw/dilutionBins';
+import { contextOf, effectiveKeys, ofUniform } from '../../webview/draw/dilutionBins';
 import { paletteOf } from '../../webview/draw/palette';
 import { noise } from './harness/fakeDocument';
 import { penOf } from './harness/pen';

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { seriesOf } from '../../src/engine/analysis/series';
 import type { Row, Structure } from '../../src/protocol/inspection';
 import { keyNear } from '../../webview/draw/arcs';
 import { axisOf } from '../../webview/draw/axis';
@@ -119,9 +120,9 @@ describe('distances', () => {
 
 describe('ribbon', () => {
   test('spans rise with their logarithm, other statistics in proportion', () => {
-    const spans = heightOf(Float32Array.of(1, 10, 100), true);
+    const spans = heightOf(100, true);
     expect(spans(10) - spans(1)).toBeCloseTo(spans(100) - spans(10), 9);
-    const shares = heightOf(Float32Array.of(0, 0.5, 0.8), false);
+    const shares = heightOf(0.8, false);
     expect(shares(0.4)).toBeCloseTo(0.5, 6);
   });
 
@@ -132,10 +133,14 @@ describe('ribbon', () => {
       const token = Math.floor(total / 2);
       const text = (value: number): string => `value ${value}`;
       const range = { start: 0, end: total };
+      const step = Math.max(1, Math.ceil(total / 250));
+      const ref = { layer: 0, head: 0, stat: 'span', tokens: range, step, greatest: 1 } as const;
+      const pieces = [seriesOf(values, ref)];
+      const data = { pieces, range, total, most: total, token, value: token + 1, hover: 0 };
       drawRibbon(
         pen,
         { width: 300, height: 108 },
-        { values, range, token, hover: 0, logarithmic: true, text, staleFrom: undefined },
+        { ...data, logarithmic: true, text, staleFrom: undefined },
         palette,
       );
       expect(texts).toContain(`value ${token + 1}`);

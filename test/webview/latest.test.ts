@@ -84,3 +84,22 @@ test('an answer that its view cannot draw becomes a sentence', async () => {
     'Longsight met a defect of its own: profile is undefined The log has the details.',
   ]);
 });
+
+test('an answer of another head by the time it comes is not shown, and the newest is still asked for', async () => {
+  const { seen, open, of, latest } = setUp();
+  let head = 0;
+  const ask = (asked: number): void => {
+    head = asked;
+    latest.ask('a', of(`head ${asked}`), () => head === asked);
+  };
+  ask(0);
+  ask(1);
+  ask(2);
+  open[0]!.resolve('head 0');
+  await settle();
+  expect(seen).toEqual([]);
+  expect(open.map(({ name }) => name)).toEqual(['head 0', 'head 2']);
+  open[1]!.resolve('head 2');
+  await settle();
+  expect(seen).toEqual([{ kind: 'value', value: 'head 2' }]);
+});

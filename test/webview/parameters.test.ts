@@ -5,6 +5,14 @@ import { changed, readParameter } from '../../webview/parameters';
 const window: ParamSpec = { type: 'integer', default: 256, min: 1, max: 65_536, help: '' };
 const gate: ParamSpec = { type: 'number', default: 0.5, min: 0, max: 1, help: '' };
 const pool: ParamSpec = { type: 'choice', default: 'mean', choices: ['mean', 'softmax'], help: '' };
+const segment: ParamSpec = {
+  type: 'size',
+  default: 128,
+  min: 1,
+  max: 1000,
+  words: ['sentence', 'sqrt'],
+  help: '',
+};
 const causal: ParamSpec = { type: 'boolean', default: true, help: '' };
 
 test.each([
@@ -14,6 +22,8 @@ test.each([
   [gate, '1e-3', 0.001],
   [pool, 'softmax', 'softmax'],
   [causal, 'false', false],
+  [segment, ' sqrt ', 'sqrt'],
+  [segment, '64', 64],
 ] as const)('reads %o from "%s"', (spec, text, value) => {
   expect(readParameter('x', spec, text)).toEqual({ ok: true, value });
 });
@@ -27,6 +37,8 @@ test.each([
   [gate, 'NaN'],
   [gate, 'Infinity'],
   [pool, 'max'],
+  [segment, 'word'],
+  [segment, '2.5'],
 ] as const)('refuses for %o "%s"', (spec, text) => {
   expect(readParameter('x', spec, text).ok).toBe(false);
 });

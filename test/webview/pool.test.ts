@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { extent, greatest, poolMass, poolSeries } from '../../webview/draw/pool';
+import { extent, poolMass } from '../../webview/draw/pool';
 
 const sum = (values: Float32Array): number => values.reduce((total, value) => total + value, 0);
 
@@ -27,30 +27,7 @@ describe('poolMass', () => {
   });
 });
 
-describe('poolSeries', () => {
-  test('against a plain loop', () => {
-    const values = Float32Array.from({ length: 1000 }, (_, token) => Math.sin(token * token));
-    const { low, high, mean } = poolSeries(values, { start: 100, end: 900 }, 80);
-    for (let column = 0; column < 80; column++) {
-      const part = Array.from(values.subarray(100 + column * 10, 110 + column * 10));
-      expect(low[column]).toBe(Math.min(...part));
-      expect(high[column]).toBe(Math.max(...part));
-      expect(mean[column]).toBeCloseTo(part.reduce((a, b) => a + b, 0) / 10, 5);
-    }
-  });
-
-  test('what is not computed yet leaves a gap', () => {
-    const values = Float32Array.of(1, Number.NaN, Number.NaN, Number.NaN);
-    const { mean } = poolSeries(values, { start: 0, end: 4 }, 2);
-    expect(mean[0]).toBe(1);
-    expect(mean[1]).toBeNaN();
-  });
-});
-
-test('greatest lists positions in falling order, ties by position, without NaN', () => {
-  const values = Float32Array.of(3, Number.NaN, 9, 1, 9, 4);
-  expect(greatest(values, 4)).toEqual([2, 4, 5, 0]);
-  expect(greatest(values, 100)).toEqual([2, 4, 5, 0, 3]);
-  expect(extent(values)).toEqual([1, 9]);
+test('the extent is that of the finite values', () => {
+  expect(extent(Float32Array.of(3, Number.NaN, 9, 1, 9, 4))).toEqual([1, 9]);
   expect(extent(Float32Array.of(Number.NaN))).toBeUndefined();
 });

@@ -24,6 +24,7 @@ const inspection: InspectionSummary = {
     { id: 'dense', params: {} },
   ],
   device: { name: 'cpu', fallback: undefined },
+  weights: 'float',
   tokens: 500,
   kept: 0,
   layers: 2,
@@ -44,6 +45,7 @@ const state: PanelState = {
   schedule: EVERYWHERE,
   selection: { layer: 0, head: 0, token: 3, pinned: false },
   topKeys: 16,
+  comparison: { key: undefined, running: undefined, problem: undefined },
 };
 
 describe('saved choices', () => {
@@ -59,6 +61,8 @@ describe('saved choices', () => {
       mapOf: 'one',
       mapShows: 'missed',
       allHeads: true,
+      second: { id: 'local', params: { window: 8 } },
+      compare: { ...FIRST_CHOICES.compare, cost: 'seconds' },
     } as const;
     expect(readChoices(JSON.parse(JSON.stringify(choices)))).toEqual(choices);
   });
@@ -132,12 +136,14 @@ describe('store', () => {
     expect(store.model.choices.folded).toEqual(['row']);
   });
 
-  test('a zoom counts only for the inspection it was made in', () => {
+  test('a zoom holds from run to run of a text, and for no other text', () => {
     const store = new Store(FIRST_CHOICES);
     store.update({ state });
     store.zoomTo({ start: 10, end: 60 });
     expect(store.range).toEqual({ range: { start: 10, end: 60 }, total: 500 });
     store.update({ state: { ...state, inspection: { ...inspection, id: 'two' } } });
+    expect(store.range).toEqual({ range: { start: 10, end: 60 }, total: 500 });
+    store.update({ state: { ...state, documentName: 'another.md' } });
     expect(store.range).toEqual({ range: { start: 0, end: 500 }, total: 500 });
     store.update({ state: { ...state, inspection: { ...inspection, tokens: 40 } } });
     expect(store.range.range).toEqual({ start: 0, end: 40 });

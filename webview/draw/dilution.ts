@@ -2,9 +2,9 @@
 
 import { scaleLinear, scaleLog } from 'd3-scale';
 
+import { type Band, BAND, type DilutionBin } from '../../src/protocol/dilution';
 import { compact } from '../format';
-import type { Band, DilutionBin } from './dilutionBins';
-import { BAND, contextOf } from './dilutionBins';
+import { contextOf } from './dilutionBins';
 import type { Palette } from './palette';
 import type { Context, Size } from './pen';
 import { line, setFont } from './pen';

@@ -120,7 +120,7 @@ export function outlineCell(
 }
 
 /** The selected token: a line across, or its line of cells framed where that has height. */
-function drawToken(
+export function drawToken(
   context: Context,
   { keys, queries }: MapLayout,
   token: number | undefined,

@@ -17,7 +17,7 @@ export interface MapLayout {
 }
 
 /** Pixels a token needs so that its text can stand beside its line. */
-const LEGIBLE_LINE = 11;
+export const LEGIBLE_LINE = 11;
 /** Pixels a column needs so that texts below can take turns, and pixels that a text takes. */
 const LEGIBLE_COLUMN = 14;
 const TEXT_WIDTH = 44;

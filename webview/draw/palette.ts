@@ -50,7 +50,8 @@ export function paletteOf(lookup: Lookup, kind: string): Palette {
   const ink = solid(light ? black : white, '--vscode-foreground', '--vscode-editor-foreground');
   const muted = solid(mix(ground, ink, 0.7), '--vscode-descriptionForeground');
   const mass = solid(mix(ground, [0.2, 0.5, 1, 1], 0.8), '--vscode-charts-blue');
-  const sink = solid(mix(ground, [0.9, 0.5, 0.1, 1], 0.8), '--vscode-charts-orange');
+  // Themes take a translucent colour of their minimap for it, too faint for a line.
+  const sink = withAlpha(first(mix(ground, [0.9, 0.5, 0.1, 1], 0.8), '--vscode-charts-orange'), 1);
   const negative = solid(sink, '--vscode-charts-red');
   const contrast = kind.includes('high-contrast');
   const border = contrast

@@ -29,41 +29,6 @@ export function poolMass(profile: Float32Array, total: number, range: Range, col
   return out;
 }
 
-/** The least, greatest and mean value of each column; NaN where a column has no finite value. */
-export interface Pooled {
-  readonly low: Float32Array;
-  readonly high: Float32Array;
-  readonly mean: Float32Array;
-}
-
-export function poolSeries(values: Float32Array, range: Range, columns: number): Pooled {
-  const low = new Float32Array(columns).fill(Number.NaN);
-  const high = new Float32Array(columns).fill(Number.NaN);
-  const mean = new Float32Array(columns).fill(Number.NaN);
-  const step = (range.end - range.start) / Math.max(1, columns);
-  for (let column = 0; column < columns; column++) {
-    const begin = Math.max(0, Math.floor(range.start + column * step));
-    const stop = Math.max(begin + 1, Math.ceil(range.start + (column + 1) * step));
-    let sum = 0;
-    let seen = 0;
-    let least = Number.POSITIVE_INFINITY;
-    let greatest = Number.NEGATIVE_INFINITY;
-    for (let index = begin; index < stop && index < values.length; index++) {
-      const value = values[index]!;
-      if (!Number.isFinite(value)) continue;
-      sum += value;
-      seen += 1;
-      if (value < least) least = value;
-      if (value > greatest) greatest = value;
-    }
-    if (seen === 0) continue;
-    low[column] = least;
-    high[column] = greatest;
-    mean[column] = sum / seen;
-  }
-  return { low, high, mean };
-}
-
 /** The least and greatest finite values; undefined when there is none. */
 export function extent(values: Float32Array): readonly [number, number] | undefined {
   let least = Number.POSITIVE_INFINITY;
@@ -74,19 +39,4 @@ export function extent(values: Float32Array): readonly [number, number] | undefi
     if (value > greatest) greatest = value;
   }
   return least > greatest ? undefined : [least, greatest];
-}
-
-/** Positions of the `limit` greatest finite values, greatest first; ties by position. */
-export function greatest(values: Float32Array, limit: number): readonly number[] {
-  const best: number[] = [];
-  for (let index = 0; index < values.length; index++) {
-    const value = values[index]!;
-    if (!Number.isFinite(value)) continue;
-    if (best.length === limit && value <= values[best[limit - 1]!]!) continue;
-    let place = best.length;
-    while (place > 0 && values[best[place - 1]!]! < value) place -= 1;
-    best.splice(place, 0, index);
-    if (best.length > limit) best.pop();
-  }
-  return best;
 }

@@ -1,12 +1,14 @@
 /** A statistic of every token along the document. */
 
 import { scaleLinear, scaleLog } from 'd3-scale';
+
+import type { Series } from '../../src/protocol/series';
 import type { Axis, Range } from './axis';
 import { axisOf, clamp } from './axis';
 import type { Palette } from './palette';
 import type { Context, Size } from './pen';
 import { drawMarker, drawStale, drawTicks, drawWindow, line, setFont } from './pen';
-import { extent, poolSeries } from './pool';
+import { cellsIn, pieceOver } from './series';
 
 export const RIBBON_HEIGHT = 108;
 
@@ -14,10 +16,15 @@ const TOP = 14;
 const BOTTOM = 24;
 
 export interface RibbonData {
-  /** `[N]`; NaN where not yet computed. */
-  readonly values: Float32Array;
+  /** What there is of the statistic; NaN where not yet computed. */
+  readonly pieces: readonly Series[];
   readonly range: Range;
+  readonly total: number;
+  /** The greatest value of the document; undefined where none is known. */
+  readonly most: number | undefined;
   readonly token: number | undefined;
+  /** The token's own. */
+  readonly value: number | undefined;
   readonly hover: number | undefined;
   readonly logarithmic: boolean;
   readonly text: (value: number) => string;
@@ -25,8 +32,7 @@ export interface RibbonData {
 }
 
 /** Height above the axis of a value, `0 … 1`. */
-export function heightOf(values: Float32Array, logarithmic: boolean): (value: number) => number {
-  const most = extent(values)?.[1] ?? 1;
+export function heightOf(most: number, logarithmic: boolean): (value: number) => number {
   if (logarithmic) {
     const scale = scaleLog([1, Math.max(2, most)], [0, 1]).clamp(true);
     return value => 0.04 + 0.96 * scale(Math.max(1, value));
@@ -36,43 +42,36 @@ export function heightOf(values: Float32Array, logarithmic: boolean): (value: nu
 }
 
 export function drawRibbon(context: Context, size: Size, data: RibbonData, palette: Palette): void {
-  const { values, range } = data;
-  const axis = axisOf(range, values.length, size.width);
+  const { pieces, range, most } = data;
+  const axis = axisOf(range, data.total, size.width);
   const base = size.height - BOTTOM;
   const room = base - TOP;
-  const height = heightOf(values, data.logarithmic);
-  const columns = Math.max(
-    1,
-    Math.min(Math.round(axis.right - axis.left), Math.ceil(range.end - range.start)),
-  );
-  const step = (axis.right - axis.left) / columns;
-  const pooled = poolSeries(values, range, columns);
-  const bar = step > 4 ? step - 1 : Math.ceil(step);
-  // Several tokens a column: their range and mean; else one bar a token.
-  const apart = (range.end - range.start) / columns > 1.5;
-  for (let column = 0; column < columns; column++) {
-    const high = pooled.high[column]!;
+  const height = heightOf(most ?? 1, data.logarithmic);
+  const piece = pieceOver(pieces, range);
+  const cells = piece === undefined ? [] : cellsIn(piece, range, axis.right - axis.left);
+  for (const { start, end, low, high, mean } of cells) {
     if (!Number.isFinite(high)) continue;
-    const x = axis.left + column * step;
+    const x = Math.max(axis.left, axis.x(start));
+    const step = Math.min(axis.right, axis.x(end)) - x;
+    const bar = step > 4 ? step - 1 : Math.ceil(step);
     const top = height(high) * room;
-    if (!apart) {
+    if (end - start === 1) {
       context.fillStyle = palette.mass;
       context.fillRect(x, base - top, bar, top);
       continue;
     }
-    const low = height(pooled.low[column]!) * room;
-    const mean = height(pooled.mean[column]!) * room;
+    // Several tokens: their range and mean.
+    const bottom = height(low) * room;
     context.fillStyle = palette.massFaint;
-    context.fillRect(x, base - top, bar, Math.max(1, top - low));
+    context.fillRect(x, base - top, bar, Math.max(1, top - bottom));
     context.fillStyle = palette.mass;
-    context.fillRect(x, base - mean - 1, bar, 2);
+    context.fillRect(x, base - height(mean) * room - 1, bar, 2);
   }
   drawStale(context, axis, data.staleFrom, TOP, room, palette);
   setFont(context, palette, 10);
   context.fillStyle = palette.muted;
   context.textBaseline = 'top';
   context.textAlign = 'left';
-  const most = extent(values)?.[1];
   if (most !== undefined) {
     context.fillText(`max ${data.text(most)}`, axis.left, 0);
     context.strokeStyle = palette.line;
@@ -88,7 +87,7 @@ export function drawRibbon(context: Context, size: Size, data: RibbonData, palet
     const x = clamp(axis.x(token + 0.5), axis.left, axis.right);
     if (selected) {
       drawMarker(context, x, TOP - 6, base, palette);
-      drawValue(context, axis, x, data.text(values[token] ?? Number.NaN), palette);
+      drawValue(context, axis, x, data.text(data.value ?? Number.NaN), palette);
     } else {
       context.strokeStyle = palette.muted;
       line(context, x - 0.5, TOP, x - 0.5, base);

@@ -14,6 +14,8 @@ export interface Exported {
   /** Undefined for a view that has none, or does not show it now. */
   readonly drawing: Drawing | undefined;
   readonly tables: readonly (Table | TableToCome)[];
+  /** Files of other kinds. */
+  readonly more?: readonly MenuItem[];
 }
 
 /**
@@ -54,7 +56,7 @@ export function exportMenu(
   }
 
   function itemsOf(of: Exported): readonly MenuItem[] {
-    const { title, drawing, tables } = of;
+    const { title, drawing, tables, more = [] } = of;
     const { documentName, inspection } = store.model.state ?? {};
     const caption = [title, documentName, inspection?.model.name, inspection?.variant.id]
       .filter(part => part !== undefined)
@@ -91,6 +93,7 @@ export function exportMenu(
         act: () =>
           save('json', title, async () => jsonOf(about(title), await Promise.all(tables.map(loaded)))),
       },
+      ...more,
     ];
   }
 

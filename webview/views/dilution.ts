@@ -1,20 +1,18 @@
 /** Whether the selected head's attention thins out as its context grows. */
 
+import type { DilutionBin } from '../../src/protocol/dilution';
 import type { Context } from '../context';
 import { h, setAttribute, setText, show } from '../dom';
 import { clamp } from '../draw/axis';
 import { binNear, DILUTION_HEIGHT, type DilutionData, drawDilution } from '../draw/dilution';
-import { type DilutionBin, dilutionBins, ofUniform } from '../draw/dilutionBins';
+import { ofUniform } from '../draw/dilutionBins';
 import { binsTable, contextText, details, keysText, spread, summary } from '../dilutionText';
 import { exportMenu } from '../exports/menu';
 import { count, nats, plural, share, weight } from '../format';
-import { allTokens, type StatsOf, watchStats } from '../headStats';
+import { allTokens, watchHead } from '../headStats';
 import { section, tableToggle } from '../section';
 import { Surface } from '../surface';
 import { WhenSeen } from '../whenSeen';
-
-/** The statistics that tell how a head spreads. */
-const SHOWN = ['entropy', 'peak', 'sink'] as const;
 
 export function createDilution(context: Context): HTMLElement {
   const { store, theme, tip } = context;
@@ -23,13 +21,12 @@ export function createDilution(context: Context): HTMLElement {
     'Dilution',
     'Whether the head’s attention thins out as its context grows: medians of its tokens by context length, and bands that hold the middle 80 % of them',
   );
-  let stats: StatsOf<'entropy' | 'peak' | 'sink'> | undefined;
   let bins: readonly DilutionBin[] = [];
   let active: number | undefined;
 
   const data = (): DilutionData => ({
     bins,
-    total: stats?.entropy.length ?? 0,
+    total: store.range.total,
     bidirectional: bidirectional(),
     token: store.selection?.token ?? undefined,
     active,
@@ -73,7 +70,7 @@ export function createDilution(context: Context): HTMLElement {
   );
   view.tools.append(
     exportMenu(context, 'the dilution', () => {
-      if (stats === undefined || bins.length === 0) return undefined;
+      if (bins.length === 0) return undefined;
       const { layer = 0, head = 0 } = store.selection ?? {};
       const tables = [binsTable(bins, all()), allTokens(context)];
       return { title: `Dilution of layer ${layer}, head ${head}`, drawing: surface.drawing, tables };
@@ -87,7 +84,7 @@ export function createDilution(context: Context): HTMLElement {
     return inspection?.layerVariants[selection?.layer ?? 0]?.params['causal'] === false;
   }
 
-  const all = (): number | undefined => (bidirectional() ? stats?.entropy.length : undefined);
+  const all = (): number | undefined => (bidirectional() ? store.range.total : undefined);
 
   function say(): void {
     const last = bins.length - 1;
@@ -127,12 +124,11 @@ export function createDilution(context: Context): HTMLElement {
     ({ state }) => state?.inspection !== undefined,
     on => show(view.element, on),
   );
-  watchStats(
+  watchHead(
     context,
     new WhenSeen(view.content),
-    () => SHOWN,
+    head => context.host.dilution(head),
     answer => {
-      stats = undefined;
       bins = [];
       active = undefined;
       if (answer === undefined) {
@@ -143,8 +139,7 @@ export function createDilution(context: Context): HTMLElement {
         view.message(answer.problem, context.tone);
         return;
       }
-      stats = answer.value;
-      bins = dilutionBins(stats);
+      bins = answer.value;
       const running = store.model.state?.running !== undefined;
       view.message(
         bins.length > 0
@@ -157,10 +152,8 @@ export function createDilution(context: Context): HTMLElement {
       const { layer = 0, head = 0 } = store.selection ?? {};
       setAttribute(plot, 'aria-label', `Spread by context length, layer ${layer} head ${head}`);
       const known = bins.reduce((sum, bin) => sum + bin.tokens, 0);
-      const sampled =
-        known === stats.entropy.length
-          ? ''
-          : ` From ${count(known)} of ${plural(stats.entropy.length, 'token')}.`;
+      const { total } = store.range;
+      const sampled = known === total ? '' : ` From ${count(known)} of ${plural(total, 'token')}.`;
       setText(sentence, `${summary(bins, all())}${sampled}`);
       fill();
       say();

@@ -10,6 +10,7 @@ import { menuButton } from '../menu';
 import { button, iconButton } from '../ui';
 import type { Fact } from './facts';
 import { createFacts } from './facts';
+import { createNotes } from './notes';
 import { createVariant } from './variant';
 
 function facts(inspection: InspectionSummary, running: boolean): readonly Fact[] {
@@ -129,7 +130,7 @@ export function createHeader(context: Context): HTMLElement {
   const log = button({ text: 'Show log', help: 'Open the Longsight output channel', act: run('showLog') });
   const problem = h('div', { class: 'banner problem', role: 'alert', hidden: true }, problemText, log);
 
-  const notes = h('ul', { class: 'notes', hidden: true });
+  const notes = createNotes();
 
   const emptyText = h('p');
   const empty = h(
@@ -169,7 +170,7 @@ export function createHeader(context: Context): HTMLElement {
     problem,
     stale,
     variant,
-    notes,
+    notes.element,
   );
 
   const update = (state: PanelState | undefined, failure: string | undefined): void => {
@@ -208,12 +209,7 @@ export function createHeader(context: Context): HTMLElement {
       ...(inspection?.notes ?? []),
       ...(inspection?.device.fallback ? [inspection.device.fallback] : []),
     ];
-    show(notes, list.length > 0);
-    const flat = list.join('\n');
-    if (notes.dataset['shown'] !== flat) {
-      notes.dataset['shown'] = flat;
-      notes.replaceChildren(...list.map(note => h('li', {}, note)));
-    }
+    notes.show(list);
   };
   let before: unknown;
   store.watch(

@@ -7,6 +7,7 @@ import { exportMenu } from '../exports/menu';
 import type { Table } from '../exports/table';
 import { Latest } from '../latest';
 import { section } from '../section';
+import { isShown } from '../selected';
 import { dataOf, type Model } from '../state';
 import { button, dropdown } from '../ui';
 import { WhenSeen } from '../whenSeen';
@@ -217,7 +218,10 @@ export function createHurts(context: Context): HTMLElement {
       const { allHeads } = model.choices;
       const { layer = 0, head = 0 } = model.state?.selection ?? {};
       const scope = model.state?.inspection?.id ?? '';
-      seen.ask(() => latest.ask(scope, () => context.host.hurts(allHeads ? undefined : { layer, head })));
+      const isHead = isShown(context, { layer, head });
+      const holds = (): boolean => store.model.choices.allHeads === allHeads && (allHeads || isHead());
+      const ask = (): Promise<readonly Hurt[]> => context.host.hurts(allHeads ? undefined : { layer, head });
+      seen.ask(() => latest.ask(scope, ask, holds));
     },
   );
   store.watch(

@@ -67,7 +67,7 @@ export function createMap(context: Context): HTMLElement {
       const what = shown.shows === 'variant' ? '' : `, ${shown.shows} mass`;
       return {
         title: `Attention map, layer ${layer}, head ${head}${what}`,
-        drawing: plot.surface.drawing,
+        drawing: plot.drawing,
         tables: [cellsTable(shown)],
       };
     }),
@@ -179,7 +179,11 @@ export function createMap(context: Context): HTMLElement {
     },
   );
   store.watch(
-    ({ state }) => `${state?.selection.token} ${state?.staleFrom}`,
+    ({ state }) => state?.selection.token,
+    () => plot.mark(),
+  );
+  store.watch(
+    ({ state }) => state?.staleFrom,
     () => plot.redraw(),
   );
   store.watch(

@@ -2,8 +2,8 @@
 
 import type { Context } from '../context';
 import { h, setAttribute } from '../dom';
-import { drawMap, outlineCell } from '../draw/map';
-import { labelledTokens, mapLayout, type MapLayout } from '../draw/mapAxes';
+import { drawMap, drawToken, outlineCell } from '../draw/map';
+import { labelledTokens, LEGIBLE_LINE, mapLayout, type MapLayout } from '../draw/mapAxes';
 import type { MapCell } from '../draw/mapCells';
 import { cellAt, queriesOf } from '../draw/mapCells';
 import { positionAt } from '../draw/mapView';
@@ -11,7 +11,7 @@ import { MapPictures } from '../mapPictures';
 import type { MapScene } from '../mapScene';
 import { cellLines } from '../mapScene';
 import { dragMap, mapKey, zoomMap } from '../mapZoom';
-import { Surface } from '../surface';
+import { type Draw, type Drawing, Surface } from '../surface';
 
 /** How much closer a double click goes. */
 const CLOSER = 1 / 3;
@@ -22,11 +22,14 @@ const HIGHEST = 460;
 
 export interface MapPlot {
   readonly element: HTMLElement;
-  readonly surface: Surface;
+  /** With the selected token, for a file. */
+  readonly drawing: Drawing;
   /** Pixels that the cells have. */
   room(): { readonly lines: number; readonly columns: number };
   show(scene: MapScene | undefined): void;
   redraw(): void;
+  /** Shows another selected token. */
+  mark(): void;
   describe(sentence: string): void;
 }
 
@@ -37,29 +40,36 @@ export function createMapPlot(context: Context): MapPlot {
   let hover: MapCell | undefined;
 
   const layout = (): MapLayout => mapLayout(store.map.view, store.map.total, surface.drawing.size);
-  const surface = new Surface(theme, (pen, size, palette) => {
+  const selected = (): number | undefined => store.selection?.token ?? undefined;
+  /** Whether lines are named beside the map, the selected one in another colour. */
+  const isNamed = ({ queries }: MapLayout): boolean => queries.step >= LEGIBLE_LINE;
+  const draw = (isWhole: boolean, ...[pen, size, palette]: Parameters<Draw>): void => {
     const shown = scene;
     if (shown === undefined || shown.total === 0) return;
     const { tiles, lines, shows, scale } = shown;
+    const within = mapLayout(store.map.view, shown.total, size);
     drawMap(
       pen,
-      mapLayout(store.map.view, shown.total, size),
+      within,
       {
         tiles,
         lines,
         picture: tile => pictures.of(tile, shows, scale, palette),
         outlines: shows !== 'variant',
-        token: store.selection?.token ?? undefined,
+        token: isWhole || isNamed(within) ? selected() : undefined,
         text: token => texts.label(token, 14),
         lineOf: token => texts.of(token)?.line,
         staleFrom: store.model.state?.staleFrom ?? undefined,
       },
       palette,
     );
-  });
-  // On a canvas of its own, so that the map need not be drawn again under a moving pointer.
+  };
+  const surface = new Surface(theme, (...on) => draw(false, ...on));
+  // On a canvas of its own, so that the map need not be drawn again for another token or under a moving pointer.
   const above = new Surface(theme, (pen, _size, palette) => {
-    if (hover !== undefined && scene !== undefined) outlineCell(pen, layout(), hover, palette);
+    const within = layout();
+    if (scene !== undefined && !isNamed(within)) drawToken(pen, within, selected(), palette);
+    if (hover !== undefined && scene !== undefined) outlineCell(pen, within, hover, palette);
   });
   surface.canvas.style.height = `${HIGHEST}px`;
   const plot = h(
@@ -164,7 +174,9 @@ export function createMapPlot(context: Context): MapPlot {
 
   return {
     element: plot,
-    surface,
+    get drawing(): Drawing {
+      return { size: surface.drawing.size, draw: (...on) => draw(true, ...on) };
+    },
     room: () => {
       const { keys, queries } = layout();
       // Two pixels a cell: finer ones cannot be told apart, and cost rows.
@@ -181,6 +193,10 @@ export function createMapPlot(context: Context): MapPlot {
       needTexts();
     },
     redraw: () => surface.invalidate(),
+    mark() {
+      above.invalidate();
+      if (isNamed(layout())) surface.invalidate();
+    },
     describe: sentence => setAttribute(plot, 'aria-label', sentence),
   };
 }

@@ -7,7 +7,7 @@ import { exportMenu } from '../exports/menu';
 import { memoryTables } from '../exports/tables';
 import { Latest } from '../latest';
 import { section, tableToggle } from '../section';
-import { rowKey, rowRef } from '../selected';
+import { isShown, rowKey, rowRef } from '../selected';
 import { rangeOf } from '../state';
 import { WhenSeen } from '../whenSeen';
 import { createMatrixState } from './matrixState';
@@ -80,7 +80,8 @@ export function createMemory(context: Context): HTMLElement {
       latest.forget();
       return;
     }
-    const ask = (): void => latest.ask(model.state?.inspection?.id ?? '', () => context.host.memory(ref));
+    const scope = model.state?.inspection?.id ?? '';
+    const ask = (): void => latest.ask(scope, () => context.host.memory(ref), isShown(context, ref));
     timer = setTimeout(() => seen.ask(ask), REST_MS);
   });
   store.watch(

@@ -1,42 +1,63 @@
 /** A statistic of every token of the selected head, along the document. */
 
 import type { StatName } from '../../src/protocol/inspection';
+import type { Series } from '../../src/protocol/series';
 import type { Context } from '../context';
 import { h, refill, setAttribute, setText, show } from '../dom';
-import { clamp } from '../draw/axis';
-import { greatest } from '../draw/pool';
+import { clamp, INSET } from '../draw/axis';
 import { drawRibbon, RIBBON_HEIGHT } from '../draw/ribbon';
+import { cellOf, pieceOver, type SeriesCell, valueAt } from '../draw/series';
 import { exportMenu } from '../exports/menu';
 import { count, tokenText } from '../format';
-import { allTokens, type StatsOf, watchStats } from '../headStats';
+import { allTokens } from '../headStats';
 import { section, tableToggle } from '../section';
+import { LISTED, SeriesPieces } from '../series';
 import { rangeOf } from '../state';
 import { STATISTICS, shownStatistic, withUnit } from '../statistics';
 import { Surface } from '../surface';
 import { WhenSeen } from '../whenSeen';
 import { currentAxis, follow, wheelZoom, zoomKey } from '../zoom';
 
-const LISTED = 16;
+/** The width that is asked for while a table hides the drawing. */
+const UNSEEN_WIDTH = 640;
+
+/** The values under the pointer: those of one token, or of the many that share a pixel. */
+function cellLines(stat: StatName, cell: SeriesCell, label: string | undefined): readonly string[] {
+  const { start, end, low, high, mean } = cell;
+  if (end - start === 1) return [withUnit(stat, mean), `token ${count(start)} ${label ?? ''}`];
+  const { exact } = STATISTICS[stat];
+  return [
+    `Mean ${withUnit(stat, mean)}, ${exact(low)} to ${exact(high)}`,
+    `tokens ${count(start)} to ${count(end - 1)}`,
+  ];
+}
 
 export function createRibbon(context: Context): HTMLElement {
   const { store, theme, tip, texts } = context;
   const view = section('ribbon', 'Every token', 'The statistic of every token of the selected head');
-  /** Of the statistic that was chosen when it was asked for. */
-  let stats: Partial<StatsOf<StatName>> | undefined;
   let hover: number | undefined;
+  /** What the table lists. */
+  let listed: Series | undefined;
 
   const chosenStat = (): StatName => shownStatistic(store.model);
-  const values = (): Float32Array => stats?.[chosenStat()] ?? new Float32Array();
+  /** Those of the statistic that is chosen now; the ones before it stay until they come. */
+  const known = (): readonly Series[] => series.pieces.filter(({ stat }) => stat === chosenStat());
+  const valueOf = (token: number | undefined): number | undefined =>
+    token === undefined ? undefined : valueAt(known(), token);
   const surface = new Surface(theme, (pen, size, palette) => {
-    if (stats?.[chosenStat()] === undefined) return;
+    const [whole] = known();
+    if (whole === undefined) return;
     const { logarithmic } = STATISTICS[chosenStat()];
+    const token = store.selection?.token ?? undefined;
     drawRibbon(
       pen,
       size,
       {
-        values: values(),
-        range: store.range.range,
-        token: store.selection?.token ?? undefined,
+        pieces: known(),
+        ...store.range,
+        most: whole.greatest[0]?.value,
+        token,
+        value: valueOf(token),
         hover,
         logarithmic,
         text: value => withUnit(chosenStat(), value),
@@ -68,7 +89,7 @@ export function createRibbon(context: Context): HTMLElement {
   );
   view.tools.append(
     exportMenu(context, 'the tokens', () => {
-      if (stats === undefined) return undefined;
+      if (known().length === 0) return undefined;
       const { layer = 0, head = 0 } = store.selection ?? {};
       const { title } = STATISTICS[chosenStat()];
       return {
@@ -80,6 +101,7 @@ export function createRibbon(context: Context): HTMLElement {
     tableToggle(store, 'ribbon', 'the greatest values'),
   );
   view.body.append(slider, table);
+  const pixels = (): number => (slider.clientWidth || UNSEEN_WIDTH) - 2 * INSET;
 
   function pick(token: number): void {
     if (token !== store.selection?.token) context.select({ token });
@@ -95,20 +117,21 @@ export function createRibbon(context: Context): HTMLElement {
     setAttribute(slider, 'aria-valuemax', Math.max(0, store.range.total - 1));
     const at = token ?? 0;
     setAttribute(slider, 'aria-valuenow', at);
-    const value = withUnit(stat, values()[at] ?? Number.NaN);
+    const value = withUnit(stat, valueOf(at) ?? Number.NaN);
     setAttribute(slider, 'aria-valuetext', `token ${at} '${texts.label(at) ?? ''}', ${title} ${value}`);
     surface.invalidate();
   }
 
   function list(): void {
-    if (!store.isTable('ribbon') || stats === undefined) return;
+    const [whole] = known();
+    if (!store.isTable('ribbon') || whole === undefined || whole === listed) return;
+    listed = whole;
     const stat = chosenStat();
-    const tokens = greatest(values(), LISTED);
     setText(valueHeading, STATISTICS[stat].title);
     const fill = (): void => {
       refill(
         body,
-        ...tokens.map(token => {
+        ...whole.greatest.map(({ token, value }) => {
           const name = texts.of(token);
           const button = h(
             'button',
@@ -124,13 +147,13 @@ export function createRibbon(context: Context): HTMLElement {
             {},
             h('th', { scope: 'row' }, button),
             h('td', { class: 'number' }, count(token)),
-            h('td', { class: 'number' }, STATISTICS[stat].exact(values()[token] ?? Number.NaN)),
+            h('td', { class: 'number' }, STATISTICS[stat].exact(value)),
           );
         }),
       );
     };
     fill();
-    void texts.need(tokens).then(came => {
+    void texts.need(whole.greatest.map(({ token }) => token)).then(came => {
       if (came) fill();
     });
   }
@@ -139,25 +162,21 @@ export function createRibbon(context: Context): HTMLElement {
     ({ state }) => state?.inspection !== undefined,
     on => show(view.element, on),
   );
-  watchStats(
+  const series: SeriesPieces = new SeriesPieces(
     context,
     new WhenSeen(view.content),
-    model => [shownStatistic(model)],
-    answer => {
-      if (answer === undefined) {
-        stats = undefined;
-        return;
-      }
-      if (answer.kind === 'problem') {
-        view.message(answer.problem, context.tone);
-        return;
-      }
-      stats = answer.value;
-      view.message(undefined);
-      describe();
-      list();
+    { stat: shownStatistic, pixels },
+    {
+      changed() {
+        view.message(undefined);
+        describe();
+        list();
+      },
+      gone: () => undefined,
+      failed: problem => view.message(problem, context.tone),
     },
   );
+  new ResizeObserver(() => series.update()).observe(slider);
   store.watch(
     model => {
       const { range } = rangeOf(model);
@@ -178,23 +197,24 @@ export function createRibbon(context: Context): HTMLElement {
 
   const tokenUnder = (event: PointerEvent): number => currentAxis(store, slider).tokenAt(event.offsetX);
   slider.addEventListener('pointerdown', event => {
-    if (event.button !== 0 || stats === undefined) return;
+    if (event.button !== 0 || known().length === 0) return;
     slider.setPointerCapture(event.pointerId);
     pick(tokenUnder(event));
   });
   slider.addEventListener('pointermove', event => {
-    if (stats === undefined) return;
+    const { range } = store.range;
+    const piece = pieceOver(known(), range);
+    if (piece === undefined) return;
     const token = tokenUnder(event);
     hover = token;
     surface.invalidate();
     if ((event.buttons & 1) !== 0) pick(token);
+    const cell = cellOf(piece, token, range, pixels());
     const say = (): void => {
-      tip.show(event.clientX, event.clientY, [
-        withUnit(chosenStat(), values()[token] ?? Number.NaN),
-        `token ${count(token)} ${texts.label(token) ?? ''}`,
-      ]);
+      tip.show(event.clientX, event.clientY, cellLines(chosenStat(), cell, texts.label(token)));
     };
     say();
+    if (cell.end - cell.start > 1) return;
     void texts.need([token]).then(came => {
       if (came && hover === token) say();
     });

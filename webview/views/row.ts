@@ -15,6 +15,7 @@ import { createKeys } from './keys';
 import { expected, figures, spoken } from './rowFigures';
 import { createRowPlot } from './rowPlot';
 import { rowTools } from './rowTools';
+import { createSecondRow } from './secondRow';
 import { createSnippet } from './snippet';
 
 export function createRow(context: Context): HTMLElement {
@@ -33,12 +34,16 @@ export function createRow(context: Context): HTMLElement {
   const keys = createKeys(context, at => bringOut(at));
   const plot = createRowPlot(context, at => bringOut(at));
   const distances = createDistances(context);
+  const second = createSecondRow(context);
   view.tools.append(...rowTools(context, { row: () => row, exported }));
   view.body.append(
     lead,
     snippet.element,
-    ...plot.elements,
+    plot.elements[0],
+    second.plot,
+    plot.elements[1],
     readout.element,
+    second.element,
     h('div', { class: 'pair' }, keys.element, distances.element),
   );
   const label = (of: number): string | undefined => texts.label(of);
@@ -70,14 +75,15 @@ export function createRow(context: Context): HTMLElement {
     if (row === undefined) return undefined;
     return {
       title: `Token ${row.token}, layer ${row.layer}, head ${row.head}`,
-      drawing: stacked([plot.drawing, distances.drawing]),
-      tables: rowTables(row, store.range.total, texts),
+      drawing: stacked([plot.drawing, ...second.drawings, distances.drawing]),
+      tables: [...rowTables(row, store.range.total, texts), ...second.tables],
     };
   }
 
   watchRow(context, answer => {
     if (answer?.kind !== 'value') {
       row = undefined;
+      second.run(undefined);
       plot.show(undefined);
       if (answer === undefined) {
         view.message('Put the cursor on a token in the document, or pick one in the ribbon below.');
@@ -86,6 +92,7 @@ export function createRow(context: Context): HTMLElement {
     }
     const shown = answer.value;
     row = shown;
+    second.run(shown);
     bringOut(undefined);
     view.message(undefined);
     plot.show(shown);

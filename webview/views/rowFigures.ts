@@ -54,13 +54,13 @@ function besideDense({ recall, error, span }: AgainstDense): readonly Fact[] {
     {
       label: 'Recall',
       value: share(recall),
-      detail: 'of dense mass',
+      detail: 'of dense',
       help: 'Share of the attention mass of the dense row, on the same q and k, that lies on keys of this row',
     },
     {
       label: 'Output error',
       value: share(error),
-      detail: 'against dense',
+      detail: 'off dense',
       help: "How far the head's output is from the dense one on the same q, k and v, as a share of its length",
     },
     {

@@ -12,7 +12,8 @@ import { type Drawing, Surface } from '../surface';
 import { currentAxis, dragPan, stepToken, wheelZoom, zoomKey } from '../zoom';
 
 export interface RowPlot {
-  readonly elements: readonly HTMLElement[];
+  /** The drawing, and what its colours mean. */
+  readonly elements: readonly [plot: HTMLElement, legend: HTMLElement];
   readonly drawing: Drawing;
   show(row: Row | undefined): void;
   /** Draws again, because texts have come, and says the row in a sentence. */

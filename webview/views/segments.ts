@@ -10,7 +10,7 @@ import { exportMenu } from '../exports/menu';
 import { structureTable } from '../exports/tables';
 import { Latest } from '../latest';
 import { section, tableToggle } from '../section';
-import { rowKey, rowRef } from '../selected';
+import { isShown, rowKey, rowRef } from '../selected';
 import { dataOf, rangeOf } from '../state';
 import { Surface } from '../surface';
 import { WhenSeen } from '../whenSeen';
@@ -124,7 +124,9 @@ export function createSegments(context: Context): HTMLElement {
       } else {
         const ref = rowRef(model);
         const scope = model.state?.inspection?.id ?? '';
-        seen.ask(() => latest.ask(scope, () => context.host.structure(ref)));
+        const { layer = 0, head = 0 } = model.state?.selection ?? {};
+        const holds = isShown(context, { layer, head });
+        seen.ask(() => latest.ask(scope, () => context.host.structure(ref), holds));
       }
     },
   );

@@ -15,13 +15,13 @@ import type { Reading } from '../parameters';
 import { button, checkbox, disable, dropdown, textField } from '../ui';
 import { createSchedule, LAYERS_PROBLEM } from './schedule';
 
-interface Control {
+export interface Control {
   readonly name: string;
   read(): Reading;
   complain(problem: string | undefined): void;
 }
 
-function parameterControl(
+export function parameterControl(
   name: string,
   spec: ParamSpec,
   value: ParamValue,

@@ -26,7 +26,7 @@ export function outputErrors(y: Float32Array, dense: Float32Array, width: number
   });
 }
 
-/** The share of the dense row's mass on keys that the row weighs. */
+/** The share of the dense row's mass on keys that the row weighs; of its magnitudes, where it carries signs. */
 export function recallOf(row: MixerRow, dense: MixerRow, memory: number): number {
   const weighed = weighedKeys(row, memory);
   return total(positionsOf(dense, key => weighed.has(key))) / total(dense);
@@ -43,29 +43,29 @@ function weighedKeys({ keys, weights }: MixerRow, memory: number): ReadonlySet<n
 /**
  * @param rows the variant's row and the dense one.
  * @param described the dense row as a person is told of it.
- * @param values `v [G, P, E]` of the layer.
+ * @param values `v [G, P, E]` that each weighs.
  * @param group which of `G` the head reads.
  * @param memory how many keys of a given memory stand before the document's in the variant's row.
  */
 export function againstDense(
   { row, dense }: { readonly row: MixerRow; readonly dense: MixerRow },
   described: Row,
-  values: FloatTensor,
+  values: { readonly row: FloatTensor; readonly dense: FloatTensor },
   group: number,
   memory: number,
 ): AgainstDense {
   const weighed = weighedKeys(row, memory);
   const outside = positionsOf(dense, key => !weighed.has(key));
-  const output = ({ keys, weights }: MixerRow, shift: number) =>
-    weightedSum(values, group, keys, weights, shift);
-  const width = values.shape[2]!;
+  const output = (of: FloatTensor, { keys, weights }: MixerRow, shift: number) =>
+    weightedSum(of, group, keys, weights, shift);
+  const width = values.row.shape[2]!;
   return {
     recall: recallOf(row, dense, memory),
-    error: outputErrors(output(row, memory), output(dense, 0), width)[0]!,
+    error: outputErrors(output(values.row, row, memory), output(values.dense, dense, 0), width)[0]!,
     entropy: described.entropy,
     span: described.span,
     sink: described.sink,
-    missed: strongestKeys(outside.keys, outside.weights, MISSED).filter(({ weight }) => weight > 0),
+    missed: strongestKeys(outside.keys, outside.weights, MISSED).filter(({ weight }) => weight !== 0),
   };
 }
 
@@ -81,7 +81,7 @@ function positionsOf({ keys, weights }: MixerRow, wanted: (key: number) => boole
 }
 
 function total({ weights }: MixerRow): number {
-  return weights.reduce((sum, weight) => sum + weight, 0);
+  return weights.reduce((sum, weight) => sum + Math.abs(weight), 0);
 }
 
 /** `sum_j M_j v_j`, `[E]`, over the keys of the document. */

@@ -5,7 +5,7 @@ import type { ModelConfig } from './config';
 import type { Decoder } from './decoder';
 import type { TensorEntry } from './tensor';
 import { TensorList } from './tensorList';
-import { Weights } from './weights';
+import { type MatrixFormat, Weights } from './weights';
 
 /** What the stages of a model are made of. */
 export interface Parts {
@@ -47,6 +47,7 @@ interface OpenParts {
   readonly stamp: string;
   readonly tensors: ReadonlyMap<string, TensorEntry>;
   readonly head: boolean;
+  readonly format: MatrixFormat;
 }
 
 export interface Architecture {
@@ -76,8 +77,8 @@ export function architecture<C extends ModelConfig>(
           family.tensors(config, list, head);
           return list;
         },
-        decoder: ({ info, stamp, tensors, head }) =>
-          family.stages(config, { info, head, weights: new Weights({ tensors, stamp }) }),
+        decoder: ({ info, stamp, tensors, head, format }) =>
+          family.stages(config, { info, head, weights: new Weights({ tensors, stamp, format }) }),
       };
     },
   };

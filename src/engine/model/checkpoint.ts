@@ -102,7 +102,7 @@ async function resolveFolder(directory: string): Promise<string> {
 }
 
 /** The snapshot in use of a repository's folder in a Hugging Face cache; undefined for other folders. */
-async function snapshotOf(repository: string): Promise<string | undefined> {
+export async function snapshotOf(repository: string): Promise<string | undefined> {
   const snapshots = join(repository, 'snapshots');
   if (!(await exists(snapshots))) return undefined;
   const commits = await readdir(snapshots);

@@ -4,6 +4,25 @@ import type { ModelInfo } from '../../protocol/inspection';
 import type { Executor, Program } from '../onnx/graph';
 import type { Checkpoint } from './checkpoint';
 import type { Rotary } from './rope';
+import type { MatrixFormat } from './weights';
+
+/** How many heads, and how wide. */
+export interface HeadShape {
+  readonly heads: number;
+  readonly width: number;
+}
+
+/** What `project` gives of a layer whose mixer takes more than queries, keys and values. */
+export interface MixerInputs {
+  /** Fewer heads than `H` are shared by groups of heads. */
+  readonly q: HeadShape;
+  readonly k: HeadShape;
+  readonly v: HeadShape;
+  /** Tensors of the mixer's own by name, `[heads, B, width]`. */
+  readonly tokens: Readonly<Record<string, HeadShape>>;
+  /** Those that are the same for all tokens, given with every block. */
+  readonly fixed: readonly string[];
+}
 
 /**
  * The attention that a model was made with, in one layer: `softmax(softcap(q·k / sqrt(D)))` over the
@@ -16,6 +35,10 @@ export interface NativeAttention {
   readonly window: number | undefined;
   /** Scores are bent to `tanh(score / softcap) · softcap`. */
   readonly softcap: number | undefined;
+  /** Whether tokens can be global, which see all and are seen by all; see `Decoder.projectGlobals`. */
+  readonly globals?: boolean;
+  /** The id of the variant that the layer mixes with where that is no attention; a softmax if absent. */
+  readonly mixer?: string;
 }
 
 /**
@@ -40,8 +63,21 @@ export interface Decoder {
   rotary(tokens: number, layer: number): Rotary;
   /** `hidden [B, M], cos, sin [B, R / 2] -> q [H, B, D], k [G, B, D], v [G, B, D]` */
   project(layer: number): Program;
-  /** `hidden [B, M], y [H, B, D] -> next [B, M]` */
+  /**
+   * The same with the projections that a global token has for itself: its queries, and the keys and values
+   * of all tokens as it sees them. Absent where no token can be global.
+   */
+  projectGlobals?(layer: number): Program;
+  /** Set where heads are not all alike, or a layer's mixer has tensors of its own. */
+  inputs?(layer: number): MixerInputs;
+  /**
+   * How many tokens `O` before a block `project` reads with it: it then takes `hidden [O + B, M]` and
+   * `present [O + B, 1]`, which is 0 before the document's first token and 1 from there on.
+   */
+  readonly overlap?: number;
+  /** `hidden [B, M], y [H, B, D] -> next [B, M]`; with `v [H, B, D]` where `finishReads` says so. */
   finish(layer: number): Program;
+  readonly finishReads?: 'values';
   readonly last: Last;
   /**
    * `hidden [B, M], targets [B, 1] int32 -> loss [B, 1], logProbability [B, 5], prediction [B, 5] int64`;
@@ -57,6 +93,6 @@ export interface Last {
 }
 
 /** The model of a checkpoint as stages. */
-export function decoder(checkpoint: Checkpoint): Decoder {
-  return checkpoint.blueprint.decoder(checkpoint);
+export function decoder(checkpoint: Checkpoint, format: MatrixFormat = 'float'): Decoder {
+  return checkpoint.blueprint.decoder({ ...checkpoint, format });
 }

@@ -50,7 +50,8 @@ export interface GatedDecoderLayer {
 
 export const gatedDecoder: Family<GatedDecoderConfig> = {
   prefix: 'model.',
-  otherPrefixes: ['language_model.model.', 'model.language_model.'],
+  // The last is that of question answerers.
+  otherPrefixes: ['language_model.model.', 'model.language_model.', 'transformer.'],
   anchor: 'embed_tokens.weight',
   headTensor: 'lm_head.weight',
   tiedHeadIsSilent: true,

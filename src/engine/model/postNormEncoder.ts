@@ -41,9 +41,12 @@ export interface PostNormNames {
     readonly decoder: string;
     readonly bias: string;
   };
-  /** Projections of each layer's attention besides query, key and value. */
-  readonly others?: readonly string[];
+  /** Whether global tokens have queries, keys and values of their own. */
+  readonly globals?: boolean;
 }
+
+/** What the names of the projections of global tokens end in. */
+const GLOBAL = '_global';
 
 export function postNormEncoder(names: PostNormNames): Family<PostNormEncoderConfig> {
   return {
@@ -61,7 +64,7 @@ export function postNormEncoder(names: PostNormNames): Family<PostNormEncoderCon
 }
 
 function listTensors(
-  { prefix, head: own, others = [] }: PostNormNames,
+  { prefix, head: own, globals }: PostNormNames,
   config: PostNormEncoderConfig,
   list: TensorList,
   head: boolean,
@@ -76,8 +79,10 @@ function listTensors(
   const square = 'hidden_size, hidden_size';
   for (let layer = 0; layer < layers; layer++) {
     const here = `${prefix}encoder.layer.${layer}`;
-    for (const name of ['query', 'key', 'value', ...others]) {
-      list.linear(`${here}.attention.self.${name}`, hidden, hidden, square, true);
+    for (const ending of globals ? ['', GLOBAL] : ['']) {
+      for (const name of ['query', 'key', 'value']) {
+        list.linear(`${here}.attention.self.${name}${ending}`, hidden, hidden, square, true);
+      }
     }
     list.linear(`${here}.attention.output.dense`, hidden, hidden, square, true);
     list.norm(`${here}.attention.output.LayerNorm`, hidden, 'hidden_size', true);
@@ -98,12 +103,24 @@ function listTensors(
 
 function stages(names: PostNormNames, config: PostNormEncoderConfig, parts: Parts): Decoder {
   const { weights } = parts;
-  const { prefix, head } = names;
+  const { prefix, head, globals = false } = names;
   const { hiddenSize, headDim, numAttentionHeads: heads, intermediateSize } = config;
   const embedding = weights.entry(`${prefix}embeddings.word_embeddings.weight`);
   const positions = weights.entry(`${prefix}embeddings.position_embeddings.weight`);
   const types = weights.entry(`${prefix}embeddings.token_type_embeddings.weight`);
   const norm = (g: GraphBuilder, x: Value, name: string) => weights.layerNorm(g, x, name, config.epsilon);
+  const project = (layer: number, ending: string) =>
+    weights.program(`project${ending} ${layer}`, g => {
+      const hidden = g.input('hidden', 'float32', ['B', hiddenSize]);
+      for (const [output, name] of [
+        ['q', 'query'],
+        ['k', 'key'],
+        ['v', 'value'],
+      ] as const) {
+        const at = `${prefix}encoder.layer.${layer}.attention.self.${name}${ending}`;
+        g.output(output, splitHeads(g, weights.linear(g, hidden, at), heads, headDim));
+      }
+    });
   const embedded = weights.program('embed', g => {
     const rows = g.input('rows', 'float32', ['B', hiddenSize]);
     g.output('embedded', norm(g, rows, `${prefix}embeddings.LayerNorm`));
@@ -113,7 +130,9 @@ function stages(names: PostNormNames, config: PostNormEncoderConfig, parts: Part
     info: parts.info,
     hidden: hiddenSize,
     layerCost: hiddenSize * (4 * hiddenSize + 2 * intermediateSize),
-    attention: layer => ({ causal: config.causal, window: config.windows[layer], softcap: undefined }),
+    attention: layer => ({
+      ...{ causal: config.causal, window: config.windows[layer], softcap: undefined, globals },
+    }),
     embed: (ids, executor) =>
       embedTokens(
         {
@@ -130,18 +149,8 @@ function stages(names: PostNormNames, config: PostNormEncoderConfig, parts: Part
       ),
     rotary: () => UNROTATED,
 
-    project: layer =>
-      weights.program(`project ${layer}`, g => {
-        const hidden = g.input('hidden', 'float32', ['B', hiddenSize]);
-        for (const [output, name] of [
-          ['q', 'query'],
-          ['k', 'key'],
-          ['v', 'value'],
-        ] as const) {
-          const part = weights.linear(g, hidden, `${prefix}encoder.layer.${layer}.attention.self.${name}`);
-          g.output(output, splitHeads(g, part, heads, headDim));
-        }
-      }),
+    project: layer => project(layer, ''),
+    ...(globals ? { projectGlobals: (layer: number) => project(layer, GLOBAL) } : {}),
 
     finish: layer =>
       weights.program(`finish ${layer}`, g => {

@@ -135,7 +135,9 @@ export class GraphBuilder {
 
   cast(x: Value, type: ElementType): Value {
     if (x.type === type) return x;
-    const code = { float32: 1, int32: 6, int64: 7, bool: 9, float16: 10, bfloat16: 16 }[type];
+    const code = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10, bfloat16: 16 }[
+      type
+    ];
     return this.node('Cast', [x], { to: code }, type, x.shape);
   }
 
@@ -243,9 +245,10 @@ export class GraphBuilder {
     attributes: Readonly<Record<string, AttributeValue>>,
     type: ElementType,
     shape: Shape,
+    domain: Node['domain'] = '',
   ): Value {
     const value = { name: this.#fresh('v'), type, shape };
-    this.#push(op, inputs, attributes, [value]);
+    this.#push(op, inputs, attributes, [value], domain);
     return value;
   }
 
@@ -254,9 +257,10 @@ export class GraphBuilder {
     inputs: readonly Value[],
     attributes: Readonly<Record<string, AttributeValue>>,
     outputs: readonly Value[],
+    domain: Node['domain'] = '',
   ): void {
     const names = (values: readonly Value[]) => values.map(value => value.name);
-    this.#nodes.push({ op, domain: '', inputs: names(inputs), outputs: names(outputs), attributes });
+    this.#nodes.push({ op, domain, inputs: names(inputs), outputs: names(outputs), attributes });
   }
 
   #pair(a: Operand, b: Operand): [Value, Value] {

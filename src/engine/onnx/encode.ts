@@ -25,6 +25,8 @@ export const DATA_TYPES: Readonly<Record<ElementType, Tensor_DataType>> = {
   bfloat16: Tensor_DataType.BFLOAT16,
   int32: Tensor_DataType.INT32,
   int64: Tensor_DataType.INT64,
+  int8: Tensor_DataType.INT8,
+  uint8: Tensor_DataType.UINT8,
   bool: Tensor_DataType.BOOL,
 };
 

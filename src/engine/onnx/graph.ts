@@ -50,6 +50,11 @@ export interface Graph {
  */
 export interface Program {
   readonly key: string;
+  /**
+   * A named length of the graph along which every result depends on its own inputs alone: the runtime may
+   * add zeros to the inputs there.
+   */
+  readonly independentAlong?: string;
   build(): Graph;
 }
 
@@ -57,6 +62,24 @@ export type Feeds = Readonly<Record<string, Tensor>>;
 
 /** Runs programs on the device in use. Feeds and results are in host memory. */
 export interface Executor {
-  /** @throws Error when a feed is missing or its shape contradicts the graph. */
+  /** Whether the device prepares itself anew for every shape of a feed, so that shapes should be few. */
+  readonly wantsFewShapes: boolean;
+  /**
+   * @throws Error when a feed is missing or its shape contradicts the graph.
+   * @throws Problem when a device other than the CPU fails.
+   */
   run(program: Program, feeds: Feeds): Promise<Record<string, Tensor>>;
+  /**
+   * Takes tensors that stay as they are until they are released: a device with memory of its own copies each
+   * once, when it is first fed, as far as it can. On the CPU nothing is copied.
+   */
+  hold(...tensors: readonly Tensor[]): Held;
+  /** Whether the device keeps this tensor: a graph had better take what it needs of the whole there. */
+  holds(tensor: Tensor): boolean;
+}
+
+/** Tensors in the memory of a device. */
+export interface Held {
+  /** Gives the memory back, as soon as no run reads it. Feeding the tensors still works. */
+  release(): void;
 }

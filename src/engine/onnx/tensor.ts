@@ -1,6 +1,6 @@
 /** Tensors and shapes: the plain data that graphs are built over and run on. */
 
-export type ElementType = 'float32' | 'float16' | 'bfloat16' | 'int32' | 'int64' | 'bool';
+export type ElementType = 'float32' | 'float16' | 'bfloat16' | 'int32' | 'int64' | 'int8' | 'uint8' | 'bool';
 
 /** A length, or the name of one that is known only when the graph runs. */
 export type Dim = number | string;
@@ -13,6 +13,8 @@ export interface HostArrays {
   bfloat16: Uint16Array;
   int32: Int32Array;
   int64: BigInt64Array;
+  int8: Int8Array;
+  uint8: Uint8Array;
   bool: Uint8Array;
 }
 

@@ -6,19 +6,12 @@ import { type DeviceChoice, type DeviceInfo, type DeviceName } from '../../proto
 import { GraphBuilder } from '../onnx/builder';
 import type { Feeds, Program } from '../onnx/graph';
 import { floats, integers } from '../onnx/tensor';
+import { deviceTitle, reasonOf } from './deviceTrouble';
 import { createExecutor, type OrtExecutor } from './executor';
 import { hasVulkanDriver } from './vulkan';
 
 /** Best first. */
 const PREFERENCE: readonly DeviceName[] = ['cuda', 'webgpu', 'dml', 'coreml'];
-
-const TITLES: Readonly<Record<DeviceName, string>> = {
-  cpu: 'CPU',
-  webgpu: 'WebGPU',
-  cuda: 'CUDA',
-  dml: 'DirectML',
-  coreml: 'CoreML',
-};
 
 /** Providers that ONNX Runtime has for a platform; it ignores the others without a word. */
 const PLATFORMS: Readonly<Record<DeviceName, readonly NodeJS.Platform[]>> = {
@@ -43,13 +36,12 @@ export interface OpenDevice {
 /** Never fails for want of a GPU: falls back to the CPU and says why in `info.fallback`. */
 export async function openDevice(choice: DeviceChoice): Promise<OpenDevice> {
   if (choice === 'cpu') return onCpu(undefined);
-  const candidates = choice === 'auto' ? PREFERENCE.filter(worthTrying) : [choice];
+  const candidates =
+    choice === 'auto' ? PREFERENCE.filter(device => absence(device) === undefined) : [choice];
   const reasons: string[] = [];
   for (const device of candidates) {
     const executor = createExecutor(device);
-    const reason = onPlatform(device)
-      ? await refusal(executor, choice === 'auto')
-      : `${TITLES[device]} does not exist on ${process.platform}`;
+    const reason = absence(device) ?? (await refusal(executor, choice === 'auto'));
     if (reason === undefined) return { info: { name: device, fallback: undefined }, executor };
     reasons.push(reason);
     await executor.release();
@@ -61,17 +53,19 @@ function onCpu(fallback: string | undefined): OpenDevice {
   return { info: { name: 'cpu', fallback }, executor: createExecutor('cpu') };
 }
 
-function onPlatform(device: DeviceName): boolean {
-  return PLATFORMS[device].includes(process.platform);
-}
-
-function worthTrying(device: DeviceName): boolean {
-  return onPlatform(device) && (device !== 'webgpu' || process.platform !== 'linux' || hasVulkanDriver());
+/** Why a device cannot be here, as far as is known without asking the runtime; undefined when it may be. */
+function absence(device: DeviceName): string | undefined {
+  const { platform } = process;
+  if (!PLATFORMS[device].includes(platform)) return `${deviceTitle(device)} does not exist on ${platform}`;
+  if (device === 'webgpu' && platform === 'linux' && !hasVulkanDriver()) {
+    return 'WebGPU needs a Vulkan driver, and none was found';
+  }
+  return undefined;
 }
 
 /** Why an executor cannot be used; undefined when it can. */
 async function refusal(executor: OrtExecutor, timed: boolean): Promise<string | undefined> {
-  const title = TITLES[executor.device];
+  const title = deviceTitle(executor.device);
   const cpu = createExecutor('cpu');
   try {
     const expected = await probe(cpu);
@@ -90,8 +84,7 @@ async function refusal(executor: OrtExecutor, timed: boolean): Promise<string | 
     }
     return undefined;
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    return `${title} could not be opened (${message.split('\n')[0]!.slice(0, 200)})`;
+    return `${title} could not be opened (${reasonOf(error)})`;
   } finally {
     await cpu.release();
   }
@@ -107,12 +100,17 @@ const QUERIES = 64;
 const KEYS = 512;
 const WIDTH = 32;
 
-/** A small masked attention: the operators and shapes that inspection lives on. */
+/** A small masked attention: the operators, shapes and kept keys that inspection lives on. */
 async function probe(executor: OrtExecutor): Promise<ProbeResult> {
-  await executor.run(PROBE, FEEDS);
-  const start = performance.now();
-  const { y } = await executor.run(PROBE, FEEDS);
-  return { values: y!.data as Float32Array, milliseconds: performance.now() - start };
+  const held = executor.hold(FEEDS.k);
+  try {
+    await executor.run(PROBE, FEEDS);
+    const start = performance.now();
+    const { y } = await executor.run(PROBE, FEEDS);
+    return { values: y!.data as Float32Array, milliseconds: performance.now() - start };
+  } finally {
+    held.release();
+  }
 }
 
 const PROBE: Program = {
@@ -131,14 +129,14 @@ const PROBE: Program = {
   },
 };
 
-const FEEDS: Feeds = {
+const FEEDS = {
   q: floats([HEADS, QUERIES, WIDTH], wave(HEADS * QUERIES * WIDTH, 0.37)),
   k: floats([HEADS, KEYS, WIDTH], wave(HEADS * KEYS * WIDTH, 0.61)),
   order: integers(
     [KEYS],
     Int32Array.from({ length: KEYS }, (_, i) => (i * 7) % KEYS),
   ),
-};
+} satisfies Feeds;
 
 function wave(length: number, step: number): Float32Array {
   return Float32Array.from({ length }, (_, i) => Math.sin(i * step));

@@ -1,6 +1,7 @@
 /** The list of variants. A new one is its file and its line here. */
 
 import { Problem } from '../../protocol/problem';
+import { floats } from '../onnx/tensor';
 import { aaren } from './aaren';
 import { adaptiveMass } from './adaptive-mass';
 import { adaptiveSpan } from './adaptive-span';
@@ -22,6 +23,7 @@ import { linear } from './linear';
 import { local } from './local';
 import { longformer } from './longformer';
 import { linformer } from './linformer';
+import { mamba } from './mamba';
 import { memorizing } from './memorizing';
 import { memoryCaching } from './memory-caching';
 import { mixedSpan } from './mixed-span';
@@ -36,12 +38,15 @@ import { vq } from './vq';
 import { probsparse } from './probsparse';
 import { lsh } from './lsh';
 import { routing } from './routing';
-import type { Variant } from './primitives/mixer';
+import type { Layer, Variant } from './primitives/mixer';
+import { repeatHeads } from './primitives/segments';
+import { keptHeads } from './primitives/sharedHeads';
 import { quest } from './quest';
 import { retention } from './retention';
 import { ring } from './ring';
 import { rope } from './rope';
 import { segmented } from './segmented';
+import { ssd } from './ssd';
 import { strided } from './strided';
 import { topk } from './topk';
 import { urpe } from './urpe';
@@ -91,20 +96,34 @@ const LIST: readonly Variant[] = [
   retention,
   delta,
   memoryCaching,
+  mamba,
+  ssd,
 ];
 
-/** Every variant; where a model bends its scores, those that cannot do so refuse to open. */
+/** Every variant; where a model bends its scores or adds to them, those that cannot do so refuse to open. */
 export const VARIANTS: readonly Variant[] = LIST.map(variant => ({
   ...variant,
-  async open(layer, given) {
-    const cap = layer.position?.softcap;
-    if (cap === undefined || takesScoreTerms(variant)) return variant.open(layer, given);
+  async open(given, params) {
+    const layer = variant.readsApart ? given : withEqualHeads(given);
+    const { softcap, bias } = layer.position ?? {};
+    const isPlain = softcap === undefined && bias === undefined;
+    if (isPlain || takesScoreTerms(variant)) return variant.open(layer, params);
+    const does = bias ? 'adds a bias to its scores' : `bends its scores to stay within ±${softcap}`;
     throw new Problem(
-      `The model bends its scores to stay within ±${cap}, which the variant '${variant.info.id}' cannot do. ` +
+      `The model ${does}, which the variant '${variant.info.id}' cannot do. ` +
         "Choose 'native', or a variant that is a softmax over chosen keys, such as 'local'.",
     );
   },
 }));
+
+/** Queries with every head's own, keys and values with as many heads as one another. */
+function withEqualHeads(layer: Layer): Layer {
+  const { q, k, v } = layer;
+  const groups = Math.max(k.shape[0]!, v.shape[0]!);
+  const equal = (x: Layer['k']) => (x.shape[0] === groups ? x : repeatHeads(x, groups));
+  if (k.shape[0] === v.shape[0] && keptHeads(q) === q) return layer;
+  return { ...layer, q: floats(q.shape, q.data), k: equal(k), v: equal(v) };
+}
 
 /** @throws Problem naming the known ones. */
 export function variantById(id: string): Variant {

@@ -1,6 +1,7 @@
 /**
  * Longformer: `i` and `j` see each other when `|i - j| <= window`, or when one of them is global. With
- * causality only `j <= i` remains of it. Global and other queries use the same projections.
+ * causality only `j <= i` remains of it. Where a model brings projections of its own for global tokens, these
+ * tokens read all others by them, while the others read global tokens by the projections that all have.
  *
  * Beltagy et al. 2020, arXiv 2004.05150, section 3.1.
  */
@@ -86,7 +87,11 @@ export const longformer = variant({
             queries: queries.filter(i => isGlobal[i] === 0),
             keys: ranges(limit, ...globalRuns, reach(start, end)),
           },
-          { queries: queries.filter(i => isGlobal[i] === 1), keys: ranges(limit, [0, limit]) },
+          {
+            queries: queries.filter(i => isGlobal[i] === 1),
+            keys: ranges(limit, [0, limit]),
+            heads: layer.globals,
+          },
         ];
         return groups.filter(group => group.queries.length > 0);
       },

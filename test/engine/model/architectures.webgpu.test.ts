@@ -8,6 +8,7 @@ import type { ConfigFields, RandomOptions } from '../../support/checkpoints';
 import { devicesUnderTest } from '../../support/devices';
 import { gpt2Forward, neoxForward } from '../../support/gptReference';
 import { llamaForward } from '../../support/llamaReference';
+import { mamba2Forward, mambaForward } from '../../support/mambaReference';
 import type { ReferenceRun } from '../../support/reference';
 
 const SIZES: ConfigFields = {
@@ -62,6 +63,21 @@ describe.runIf(devicesUnderTest().includes('webgpu'))('models on webgpu', () => 
       { ...SIZES, model_type: 'modernbert', global_attn_every_n_layers: 2 },
       {},
       directory => modernbertForward(directory, IDS),
+    ],
+    [
+      'Mamba',
+      { model_type: 'mamba', vocab_size: 97, hidden_size: 18, num_hidden_layers: 1, state_size: 5 },
+      {},
+      directory => mambaForward(directory, IDS),
+    ],
+    [
+      'Mamba-2',
+      {
+        ...{ model_type: 'mamba2', vocab_size: 97, hidden_size: 18, num_hidden_layers: 1, state_size: 5 },
+        ...{ num_heads: 4, head_dim: 9, n_groups: 2, time_step_limit: [0.1, 2] },
+      },
+      {},
+      directory => mamba2Forward(directory, IDS),
     ],
   ])('%s', { timeout: 240_000 }, async (_, fields, options, forward) => {
     await expectEqual(executor, fields, options, forward);

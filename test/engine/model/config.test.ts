@@ -71,7 +71,7 @@ describe('config of a Llama', () => {
   });
 
   it.each<[string, ConfigFields, string]>([
-    ['another architecture', { model_type: 'mamba' }, 'model_type is "mamba"'],
+    ['another architecture', { model_type: 'rwkv' }, 'model_type is "rwkv"'],
     ['an inherited name', { model_type: 'constructor' }, 'model_type is "constructor"'],
     [
       'a class of another family',

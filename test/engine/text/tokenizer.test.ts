@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { openTokenizer } from '../../../src/engine/text/tokenizer';
 import type { TextTokenizer } from '../../../src/engine/text/tokenizer';
 import type { TokenTable } from '../../../src/protocol/inspection';
-import { byteTokenizer } from '../../support/checkpoints';
+import { byteTokenizer } from '../../../scripts/byteTokenizer.mjs';
 import { inFolder, LAB_BASE } from '../../support/folders';
 import { random } from '../../support/random';
 

@@ -48,42 +48,55 @@ function score({ layer, head, token }: RowRef, key: number): number {
   return near + sink + kept;
 }
 
+/** Keys of a long row that are scored one by one, at its end and in all the rest; a page has to make it in time. */
+const NEAR = 2048;
+const FAR = 2048;
+
+/** Keys of a row with their scores; of what lies far back every so many stand for those after them. */
+function scored(ref: RowRef): { readonly keys: readonly number[]; readonly scores: readonly number[] } {
+  const keys: number[] = [];
+  const scores: number[] = [];
+  const step = Math.max(1, Math.floor((ref.token - NEAR) / FAR));
+  for (let key = 0; key <= ref.token;) {
+    const stands = key < SINK_TOKENS ? 1 : Math.max(1, Math.min(step, ref.token - NEAR - key));
+    keys.push(key);
+    scores.push(score(ref, key) * stands);
+    key += stands;
+  }
+  return { keys, scores };
+}
+
 export function fakeRow(ref: RowRef, total: number, cells: number, top: number, signed = false): Row {
   const n = ref.token + 1;
-  const mass = new Float64Array(n);
-  let sum = 0;
-  for (let key = 0; key < n; key++) {
-    const value = score(ref, key);
-    mass[key] = value;
-    sum += value;
-  }
+  const { keys: seen, scores } = scored(ref);
+  const sum = scores.reduce((all, value) => all + value, 0);
+  const mass = scores.map(value => value / sum);
   const profile = new Float32Array(cells);
   let entropy = 0;
   let sink = 0;
-  for (let key = 0; key < n; key++) {
-    const weight = mass[key]! / sum;
-    mass[key] = weight;
+  seen.forEach((key, at) => {
+    const weight = mass[at]!;
     if (weight > 0) entropy -= weight * Math.log(weight);
     if (key < SINK_TOKENS) sink += weight;
     profile[Math.min(cells - 1, Math.floor((key * cells) / total))]! += weight;
-  }
+  });
   const edges = [0];
   for (let edge = 1; edges.at(-1)! < total; edge *= 2) edges.push(edge);
   const histogram = { edges: Int32Array.from(edges), mass: new Float32Array(edges.length - 1) };
   let span = 0;
   let held = 0;
-  for (let key = n - 1; key >= 0; key--) {
-    if (held < 0.9) span += 1;
-    held += mass[key]!;
-    const back = n - 1 - key;
-    histogram.mass[back === 0 ? 0 : 1 + Math.floor(Math.log2(back))]! += mass[key]!;
+  for (let at = seen.length - 1; at >= 0; at--) {
+    if (held < 0.9) span = n - seen[at]!;
+    held += mass[at]!;
+    const back = n - 1 - seen[at]!;
+    histogram.mass[back === 0 ? 0 : 1 + Math.floor(Math.log2(back))]! += mass[at]!;
   }
   const order = Array.from(mass.keys())
     .sort((a, b) => mass[b]! - mass[a]!)
     .slice(0, top);
-  const keys = order.map(index => ({
-    index,
-    weight: signed && index % 3 === 0 ? -mass[index]! : mass[index]!,
+  const keys = order.map(at => ({
+    index: seen[at]!,
+    weight: signed && seen[at]! % 3 === 0 ? -mass[at]! : mass[at]!,
   }));
   return {
     ...ref,
@@ -104,7 +117,7 @@ export function fakeRow(ref: RowRef, total: number, cells: number, top: number, 
           entropy: 2.9,
           span: Math.min(n, 900),
           sink: 0.2,
-          missed: order.slice(3, 6).map(index => ({ index, weight: mass[index]! / 3 })),
+          missed: order.slice(3, 6).map(at => ({ index: seen[at]!, weight: mass[at]! / 3 })),
         }
       : undefined,
   };

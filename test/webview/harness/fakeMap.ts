@@ -59,12 +59,22 @@ function rowOf(ref: TileRef, query: number, isIn: ReturnType<typeof admits>): Ma
   return { row, own: ref.against ? own : undefined };
 }
 
+/** How long the page computes rows before it draws again. */
+const BREATH_MS = 4;
+let breathed = 0;
+
+async function breath(): Promise<void> {
+  if (performance.now() - breathed < BREATH_MS) return;
+  await new Promise(resolve => setTimeout(resolve));
+  breathed = performance.now();
+}
+
 export async function fakeMap(ref: TileRef, total: number, scene: string): Promise<MapTile> {
   checkTile(ref, total);
   const isIn = admits(scene, total);
   return poolTile(ref, {
     memory: 0,
     read: query => Promise.resolve(rowOf(ref, query, isIn)),
-    pause: () => Promise.resolve(),
+    pause: breath,
   });
 }

@@ -35,7 +35,7 @@ async function check(name, act) {
 await check('Tab reaches every control, in order, and leaves again', async () => {
   await page.evaluate(() => document.body.focus());
   const stops = [];
-  for (let at = 0; at < 120; at++) {
+  for (let at = 0; at < 200; at++) {
     await page.keyboard.press('Tab');
     const stop = await page.evaluate(() => {
       const { activeElement } = document;
@@ -47,11 +47,23 @@ await check('Tab reaches every control, in order, and leaves again', async () =>
     if (stop === undefined) break;
     stops.push(stop);
   }
-  assert.ok(stops.length < 120, 'focus never left the page');
+  assert.ok(stops.length < 200, 'focus never left the page');
   const views = stops.map(stop => stop.split(':')[0]);
   assert.deepEqual(
     [...new Set(views)],
-    ['header', 'overview', 'row', 'ribbon', 'map', 'segments', 'memory', 'hurts', 'heads', 'dilution'],
+    [
+      'header',
+      'overview',
+      'row',
+      'ribbon',
+      'map',
+      'segments',
+      'memory',
+      'hurts',
+      'compare',
+      'heads',
+      'dilution',
+    ],
   );
   console.log(`     ${stops.length} stops: ${stops.join(' | ')}`);
 });
@@ -59,7 +71,7 @@ await check('Tab reaches every control, in order, and leaves again', async () =>
 await check('arrows and Enter choose a head in the overview', async () => {
   await focus('[role="grid"]');
   await press('ArrowRight', 'ArrowDown');
-  const cell = await page.locator('[role="gridcell"]').textContent();
+  const cell = await page.locator('[data-view="overview"] [role="gridcell"]').textContent();
   assert.match(cell, /^Layer 3, head 4, Entropy: \d/);
   await press('Enter');
   assert.deepEqual(await last(), ['select', { layer: 3, head: 4, token: 118, pinned: false }]);
@@ -332,7 +344,7 @@ await check('what the variant hurts, by arrows and Enter', async () => {
 async function exported(view, item) {
   await focus(`[data-view="${view}"] vscode-button[aria-label^="Export"]`);
   await press('Enter');
-  for (let at = 0; at < 12; at++) {
+  for (let at = 0; at < 16; at++) {
     if ((await page.evaluate(() => document.activeElement.textContent)) === item) break;
     await page.keyboard.press('ArrowDown');
   }
@@ -341,6 +353,107 @@ async function exported(view, item) {
   const [, file] = (await calls()).findLast(([name]) => name === 'save');
   return file;
 }
+
+await check('candidates sort by their headings, and one is chosen by its name', async () => {
+  const names = () => page.locator('.candidates tbody th').allTextContents();
+  assert.equal((await names())[0], 'topk (k 64)');
+  await focus('.candidates .sort:text("Keys")');
+  await press('Enter');
+  assert.equal((await names())[0], 'local');
+  assert.equal(await page.locator('.candidates [aria-sort="ascending"]').textContent(), 'Keys');
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Keys');
+  await press('Enter');
+  assert.equal((await names()).at(-1), 'probsparse (factor 0)');
+  assert.deepEqual(
+    await page.evaluate(() => [globalThis.saved().compare.sort, globalThis.saved().compare.falling]),
+    ['keys', true],
+  );
+  await focus('.candidates tbody button:text-is("segmented")');
+  await press('Enter');
+  assert.equal(await page.locator('.candidate h3').first().textContent(), 'segmented');
+  assert.equal(await page.locator('.candidates [aria-current="true"] th').textContent(), 'segmented');
+});
+
+await check('the plot of candidates by arrows and Enter', async () => {
+  const plot = page.locator('.dots');
+  await plot.focus();
+  assert.match(await plot.getAttribute('aria-valuetext'), /^segmented, Recall: \d+\.\d %, Keys: \d+$/);
+  await press('Home');
+  assert.match(await plot.getAttribute('aria-valuetext'), /^local, /);
+  await press('ArrowRight', 'Enter');
+  assert.equal(await page.locator('.candidate h3').first().textContent(), 'strided');
+});
+
+await check('heads and tokens of a candidate, and what to do with it', async () => {
+  const grid = page.locator('.candidate [role="grid"]');
+  await grid.focus();
+  await press('ArrowRight');
+  assert.match(await grid.locator('[role="gridcell"]').textContent(), /^Layer \d, head \d, Recall: \d/);
+  await press('Enter');
+  assert.equal((await last())[0], 'select');
+  await focus('.candidate .changes button.token');
+  await press('Enter');
+  const made = (await calls()).filter(([name]) => name === 'select' || name === 'reveal');
+  assert.deepEqual(
+    made.map(([name]) => name),
+    ['select', 'reveal'],
+  );
+  assert.equal(made[0][1].token, made[1][1]);
+  await focus('.candidate vscode-button:text-is("Use this variant")');
+  await press('Enter');
+  const [name, [variant]] = await last();
+  assert.equal(name, 'setVariant');
+  assert.deepEqual(variant, { id: 'strided', params: {} });
+  await focus('[data-view="compare"] vscode-button[aria-label="Compare variants"]');
+  await press('Enter');
+  assert.deepEqual(await last(), ['run', 'compareVariants']);
+});
+
+await check('a second variant below the row, its parameters, its keys, and away again', async () => {
+  const second = page.locator('.second-plot');
+  assert.equal(await second.isVisible(), false);
+  await focus('vscode-dropdown[aria-label="Compare with"]');
+  await press('ArrowDown', 'ArrowDown');
+  await page.waitForTimeout(400);
+  assert.equal(await second.locator('h3').textContent(), 'Second: local');
+  await focus('.second vscode-text-field');
+  await press('Control+a');
+  await page.keyboard.type('0');
+  assert.match(await page.locator('.second [role="alert"]').textContent(), /window is a whole number from 1/);
+  await press('Control+a');
+  await page.keyboard.type('64');
+  await page.waitForTimeout(800);
+  assert.equal(await second.locator('h3').textContent(), 'Second: local (window 64)');
+  assert.equal(await page.evaluate(() => document.activeElement.closest('.second') !== null), true);
+  assert.deepEqual(await page.evaluate(() => globalThis.saved().second), {
+    id: 'local',
+    params: { window: 64 },
+  });
+  const figures = await page.locator('.pairing tbody tr').allTextContents();
+  assert.equal(figures.length, 8);
+  await focus('.second .chips button');
+  await press('Enter');
+  assert.equal((await last())[0], 'reveal');
+  const file = await exported('row', 'Numbers as JSON…');
+  const names = Object.keys(JSON.parse(file.content).tables);
+  assert.ok(names.includes('top keys, local (window 64)') && names.includes('top keys'), names.join());
+  await focus('vscode-dropdown[aria-label="Compare with"]');
+  await press('Home');
+  await page.waitForTimeout(200);
+  assert.equal(await second.isVisible(), false);
+  assert.equal(await page.evaluate(() => globalThis.saved().second ?? null), null);
+});
+
+await check('the comparison as CSV equals its table, and Markdown comes from the extension', async () => {
+  const file = await exported('compare', 'Candidates as CSV…');
+  const [head, ...lines] = file.content.trim().split('\r\n');
+  assert.equal(head.split(',')[0], 'variant');
+  const shown = await page.locator('.candidates tbody tr').count();
+  assert.equal(lines.length, shown);
+  await focus('[data-view="compare"] vscode-button[aria-label^="Export"]');
+  await press('Enter', 'End', 'Enter');
+  assert.deepEqual(await last(), ['run', 'exportComparison']);
+});
 
 await check('the export menu opens, walks round, closes and gives the focus back', async () => {
   const button = page.locator('[data-view="overview"] vscode-button[aria-label="Export the heads"]');

@@ -5,15 +5,21 @@ import type {
   Hurt,
   HeadRef,
   Overview,
+  Row,
+  RowRef,
   Schedule,
   StatName,
   TokenStats,
+  VariantChoice,
   VariantInfo,
 } from '../../../src/protocol/inspection';
 import { EVERYWHERE, STAT_NAMES } from '../../../src/protocol/inspection';
+import { dilutionBins } from '../../../src/engine/analysis/dilution';
+import { seriesOf } from '../../../src/engine/analysis/series';
 import type { TileRef } from '../../../src/protocol/map';
 import type { HostApi, PanelApi, PanelState } from '../../../src/protocol/panel';
 import { decodeMessage, encodeMessage, Problem } from '../../../src/protocol/problem';
+import { fakeComparison } from './fakeComparison';
 import { fakeRow, fakeStructure, HEADS, LAYERS, lineAt, noise, wordAt } from './fakeDocument';
 import { fakeMap } from './fakeMap';
 import { fakeSlots, fakeState } from './fakeMemory';
@@ -113,6 +119,7 @@ let state: PanelState = {
     schedule,
     layerVariants: Array.from({ length: LAYERS }, () => ({ id: variantId, params: {} })),
     device: { name: 'cpu', fallback: undefined },
+    weights: 'float',
     tokens: total,
     kept: 0,
     layers: LAYERS,
@@ -130,6 +137,7 @@ let state: PanelState = {
   schedule,
   selection: { layer: 2, head: 3, token: Math.floor(total * 0.59), pinned: false },
   topKeys: 16,
+  comparison: { key: undefined, running: undefined, problem: undefined },
 };
 
 if (scene === 'empty') state = { ...state, inspection: undefined };
@@ -141,6 +149,14 @@ if (scene === 'running') {
     inspection: inspection === undefined ? undefined : { ...inspection, loss: undefined },
   };
 }
+if (['segmented', 'sweep', 'tables'].includes(scene)) {
+  state = { ...state, comparison: { key: 'fake compare 1', running: undefined, problem: undefined } };
+}
+if (scene === 'comparing') {
+  const running = { id: 'fake compare 1', fraction: 0.3, phase: 'Comparing layer 2 of 4' };
+  const problem = 'The comparison before it was cut short.';
+  state = { ...state, comparison: { key: undefined, running, problem } };
+}
 if (scene === 'stale') state = { ...state, staleFrom: Math.floor(total * 0.7) };
 if (scene === 'problem') {
   state = {
@@ -150,34 +166,65 @@ if (scene === 'problem') {
   };
 }
 
-function tokenStats(layer: number, head: number): TokenStats {
-  const series = (make: (token: number) => number): Float32Array =>
-    Float32Array.from({ length: total }, (_, token) => make(token));
-  const reach = 4 * 6 ** (((head + layer) % 4) + noise(layer, head, 1));
-  const wave = (token: number): number => 0.6 + 0.4 * Math.sin(token / (total / 17)) * Math.sin(token / 31);
-  return {
-    entropy: series(
-      token => Math.log(1 + Math.min(token, reach)) * wave(token) * (0.7 + 0.3 * noise(token, head)),
-    ),
-    span: series(token =>
-      Math.max(1, Math.round(Math.min(token + 1, reach * 2.3 * wave(token) * (0.3 + noise(token, layer))))),
-    ),
-    sink: series(token => Math.min(1, (0.15 * ((layer + head) % 4) + 0.3 * noise(token)) * wave(token))),
-    peak: series(token => Math.min(1, 0.1 + 0.8 * noise(token, head, layer) ** 3)),
-    recall: series(token => (schedule.mode === 'shadow' ? 1 - 0.5 * noise(token, head, layer) : Number.NaN)),
-    error: series(token => (schedule.mode === 'shadow' ? 0.4 * noise(token, layer, head) ** 2 : Number.NaN)),
-  };
+const PARTS: Readonly<Record<StatName, (layer: number, head: number) => (token: number) => number>> = {
+  entropy: (layer, head) => token =>
+    Math.log(1 + Math.min(token, reachOf(layer, head))) * wave(token) * (0.7 + 0.3 * noise(token, head)),
+  span: (layer, head) => token => {
+    const reach = reachOf(layer, head) * 2.3 * wave(token) * (0.3 + noise(token, layer));
+    return Math.max(1, Math.round(Math.min(token + 1, reach)));
+  },
+  sink: (layer, head) => token =>
+    Math.min(1, (0.15 * ((layer + head) % 4) + 0.3 * noise(token)) * wave(token)),
+  peak: (layer, head) => token => Math.min(1, 0.1 + 0.8 * noise(token, head, layer) ** 3),
+  recall: (layer, head) => token =>
+    schedule.mode === 'shadow' ? 1 - 0.5 * noise(token, head, layer) : Number.NaN,
+  error: (layer, head) => token =>
+    schedule.mode === 'shadow' ? 0.4 * noise(token, layer, head) ** 2 : Number.NaN,
+};
+
+const reachOf = (layer: number, head: number): number =>
+  4 * 6 ** (((head + layer) % 4) + noise(layer, head, 1));
+const wave = (token: number): number => 0.6 + 0.4 * Math.sin(token / (total / 17)) * Math.sin(token / 31);
+
+/** A few of the last made, so that a page of a long document is not kept waiting by its own host. */
+const made = new Map<string, Float32Array>();
+
+function statOf({ layer, head }: HeadRef, name: StatName): Float32Array {
+  const key = `${layer}/${head}/${name}`;
+  const known = made.get(key);
+  if (known !== undefined) return known;
+  const make = PARTS[name](layer, head);
+  const values = Float32Array.from({ length: total }, (_, token) => make(token));
+  made.set(key, values);
+  if (made.size > 4) made.delete(made.keys().next().value!);
+  return values;
 }
 
+function tokenStats(layer: number, head: number): TokenStats {
+  const stats = STAT_NAMES.map(name => [name, statOf({ layer, head }, name)] as const);
+  return Object.fromEntries(stats) as TokenStats;
+}
+
+let summary: Overview | undefined;
+
 function overview(): Overview {
-  const mean = (values: Float32Array): number =>
-    values.reduce((sum, value) => sum + value, 0) / values.length;
-  const all = Array.from({ length: LAYERS * HEADS }, (_, at) => {
-    const known = scene !== 'running' || at < 2 * HEADS;
-    return known ? tokenStats(Math.floor(at / HEADS), at % HEADS) : undefined;
-  });
+  summary ??= overviewOf();
+  return summary;
+}
+
+/** Means over an even part of the tokens: all of a long document would keep the page waiting. */
+function overviewOf(): Overview {
+  const step = Math.ceil(total / 2 ** 14);
+  const mean = (at: (token: number) => number): number => {
+    let sum = 0;
+    for (let token = 0; token < total; token += step) sum += at(token);
+    return sum / Math.ceil(total / step);
+  };
   const means = (name: StatName): Float32Array =>
-    Float32Array.from(all, made => (made === undefined ? Number.NaN : mean(made[name])));
+    Float32Array.from({ length: LAYERS * HEADS }, (_, at) => {
+      const isKnown = scene !== 'running' || at < 2 * HEADS;
+      return isKnown ? mean(PARTS[name](Math.floor(at / HEADS), at % HEADS)) : Number.NaN;
+    });
   const stats = Object.fromEntries(STAT_NAMES.map(name => [name, means(name)])) as Overview['stats'];
   return { layers: LAYERS, heads: HEADS, stats };
 }
@@ -199,8 +246,8 @@ Object.assign(window, {
 const maps: TileRef[] = [];
 Object.assign(window, { maps });
 
-/** Which calls it made, and the bytes of the arrays that they were answered with. */
-const traffic = { asked: [] as string[], bytes: 0 };
+/** Which calls it made, the bytes of the messages to it, and how many calls are not answered yet. */
+const traffic = { asked: [] as string[], bytes: 0, open: 0 };
 Object.assign(window, { traffic });
 
 const host: HostApi = {
@@ -228,10 +275,21 @@ const host: HostApi = {
     const stats = tokenStats(layer, head);
     return Promise.resolve(Object.fromEntries(names.map(name => [name, stats[name]])));
   },
+  series: ref => Promise.resolve(seriesOf(statOf(ref, ref.stat), ref)),
+  dilution: of => {
+    const [entropy, peak, sink] = [statOf(of, 'entropy'), statOf(of, 'peak'), statOf(of, 'sink')];
+    return Promise.resolve(dilutionBins({ entropy, peak, sink }));
+  },
   rows: (refs, cells) => {
     if (scene === 'broken')
       return Promise.reject(new Problem('The engine is closed; inspect the document again.'));
-    return Promise.resolve(refs.map(ref => fakeRow(ref, total, cells, state.topKeys, scene === 'lsh')));
+    return Promise.resolve(
+      refs.map(({ variant, ...ref }) =>
+        variant === undefined
+          ? fakeRow(ref, total, cells, state.topKeys, scene === 'lsh')
+          : fakeSecond(ref, variant, cells),
+      ),
+    );
   },
   // A missing argument crosses as null.
   structure: given => {
@@ -264,12 +322,23 @@ const host: HostApi = {
     }),
   texts: tokens =>
     Promise.resolve(tokens.map(token => ({ token, text: wordAt(token), line: lineAt(token) }))),
+  comparison: () => Promise.resolve(fakeComparison(total, scene === 'sweep')),
   hurts: of => Promise.resolve(fakeHurts(of ?? undefined)),
   save: file => {
     calls.push(['save', file]);
     return Promise.resolve(true);
   },
 };
+
+/** A variant's row laid over the run: of another head, so that they differ, with what each lacks. */
+function fakeSecond(ref: RowRef, variant: VariantChoice, cells: number): Row {
+  if (variant.id === 'dense' && scene === 'lsh')
+    throw new Problem('Dense attention cannot open on this layer; choose another variant.');
+  const run = fakeRow(ref, total, cells, state.topKeys);
+  const other = fakeRow({ ...ref, head: (ref.head + 1) % HEADS }, total, cells, state.topKeys);
+  const [lacks, adds] = [run.keys.slice(2, 7), other.keys.slice(3, 5)];
+  return { ...other, head: ref.head, admitted: 300, beside: { kept: 0.74, shared: 0.91, lacks, adds } };
+}
 
 /** Tokens that a shadow run hurts: far apart, and one in each head where all heads count. */
 function fakeHurts(of: HeadRef | undefined): readonly Hurt[] {
@@ -283,10 +352,7 @@ function fakeHurts(of: HeadRef | undefined): readonly Hurt[] {
 
 /** As messages cross to a VS Code page: JSON, except that typed arrays stay as they are. */
 function carried(value: unknown): unknown {
-  if (ArrayBuffer.isView(value)) {
-    traffic.bytes += value.byteLength;
-    return value;
-  }
+  if (ArrayBuffer.isView(value)) return value;
   if (Array.isArray(value)) return value.map(entry => (entry === undefined ? null : carried(entry)));
   if (typeof value === 'number') return Number.isFinite(value) ? value : null;
   if (typeof value !== 'object' || value === null) return value;
@@ -294,10 +360,28 @@ function carried(value: unknown): unknown {
   return Object.fromEntries(kept.map(([name, entry]) => [name, carried(entry)]));
 }
 
+function isAnswer(message: unknown): boolean {
+  return typeof message === 'object' && message !== null && 't' in message && message.t === 's';
+}
+
+/** Arrays as they are, the rest as JSON. */
+function bytesOf(message: unknown): number {
+  let bytes = 0;
+  const rest = JSON.stringify(message, (_, value: unknown) => {
+    if (!ArrayBuffer.isView(value)) return value;
+    bytes += value.byteLength;
+    return null;
+  });
+  return bytes + rest.length;
+}
+
 const inbox = new Set<(message: unknown) => void>();
 const panel = createBirpc<PanelApi, HostApi>(host, {
   post: message => {
-    setTimeout(() => window.postMessage(carried(message), '*'), 5);
+    const crossing = carried(message);
+    traffic.bytes += bytesOf(crossing);
+    if (isAnswer(message)) traffic.open -= 1;
+    setTimeout(() => window.postMessage(crossing, '*'), 5);
   },
   on: receive => {
     inbox.add(receive);
@@ -305,6 +389,7 @@ const panel = createBirpc<PanelApi, HostApi>(host, {
   serialize: encodeMessage,
   deserialize: (message: object) => {
     if ('m' in message) traffic.asked.push(String(message.m));
+    if ('m' in message) traffic.open += 1;
     return decodeMessage(message);
   },
   timeout: -1,

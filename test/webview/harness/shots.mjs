@@ -54,6 +54,18 @@ for (const theme of ['dark', 'light', 'contrast', 'contrastLight']) {
 }
 shots.push({ width: 280, theme: 'dark', n: 200, scene: 'dense', only: 'hurts' });
 shots.push({ width: 280, theme: 'light', n: 200, scene: 'tables', only: 'dilution' });
+for (const theme of ['dark', 'light', 'contrast', 'contrastLight']) {
+  for (const width of [280, 1100]) {
+    const n = width === 280 ? 200 : 20000;
+    shots.push({ width, theme, n, scene: 'segmented', only: 'compare' });
+    shots.push({ width, theme, n, scene: 'sweep', only: 'compare' });
+    shots.push({ width, theme, n, scene: 'second', only: 'row' });
+  }
+}
+shots.push({ width: 280, theme: 'light', n: 200, scene: 'tables', only: 'compare' });
+for (const scene of ['dense', 'comparing']) {
+  shots.push({ width: 300, theme: 'dark', n: 200, scene, only: 'compare' });
+}
 shots.push({ width: 480, theme: 'light', n: 131072, scene: 'zoomed' });
 shots.push({ width: 480, theme: 'dark', n: 200, scene: 'tables' });
 
@@ -76,14 +88,24 @@ for (const shot of shots) {
     for (let press = 0; press < 20; press++) await page.keyboard.press('+');
     await page.waitForTimeout(300);
   }
+  if (shot.scene === 'second') {
+    await page.locator('vscode-dropdown[aria-label="Compare with"]').focus();
+    for (const key of ['ArrowDown', 'ArrowDown']) await page.keyboard.press(key);
+    await page.waitForTimeout(500);
+  }
   if (shot.scene === 'menu') {
     await page.locator('[data-view="row"] vscode-button[aria-label^="Export"]').click();
     await page.waitForTimeout(150);
   }
   if (shot.scene === 'tables' || shot.scene === 'stateTable') {
-    for (const toggle of await page.locator('vscode-button[aria-label*="as a table"]:not([hidden])').all())
+    const part = shot.only === undefined ? page : page.locator(`[data-view="${shot.only}"]`);
+    for (const toggle of await part.locator('vscode-button[aria-label*="as a table"]:visible').all())
       await toggle.click();
     await page.waitForTimeout(300);
+  }
+  if (shot.only === 'compare') {
+    await page.locator('[data-view="compare"]').scrollIntoViewIfNeeded();
+    await page.waitForTimeout(600);
   }
   if (shot.only === 'map') {
     const view = page.locator('[data-view="map"]');

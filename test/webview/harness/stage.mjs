@@ -14,7 +14,7 @@ const html = `<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">
 <body><div id="app"></div><script src="page.js"></script><script src="webview.js"></script></body></html>`;
 
 /**
- * @typedef {{width: number, height?: number, theme: string, n: number, scene: string}} Scene
+ * @typedef {{width: number, height?: number, theme: string, n: number, scene: string, scale?: number}} Scene
  * @param {(complaint: string) => void} complain told of script errors and of what the policy refused
  */
 export async function openStage(complain) {
@@ -44,8 +44,8 @@ export async function openStage(complain) {
   return {
     close: () => browser.close(),
     /** @param {Scene} scene */
-    async open({ width, height = 900, theme, n, scene }) {
-      const page = await browser.newPage({ viewport: { width, height }, deviceScaleFactor: 2 });
+    async open({ width, height = 900, theme, n, scene, scale = 2 }) {
+      const page = await browser.newPage({ viewport: { width, height }, deviceScaleFactor: scale });
       page.on('pageerror', error => complain(`script error: ${error.stack}`));
       page.on('console', message => {
         if (message.type() === 'error') complain(`console: ${message.text()}`);

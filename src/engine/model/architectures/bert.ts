@@ -1,7 +1,7 @@
 /**
  * BERT (arXiv 1810.04805). RoBERTa (arXiv 1907.11692): the same, with positions counted from behind the
- * padding's. Longformer (arXiv 2004.05150): a RoBERTa of which each layer sees a window to both sides;
- * no token is global, since that is a matter of the task and not of the checkpoint.
+ * padding's. Longformer (arXiv 2004.05150): a RoBERTa of which each layer sees a window to both sides, and
+ * tokens can be global; which ones is a matter of the task and not of the checkpoint, so none are by themselves.
  */
 
 import * as v from 'valibot';
@@ -59,7 +59,7 @@ const robertaFamily = postNormEncoder({ prefix: 'roberta.', head: ROBERTA_HEAD }
 const longformerFamily = postNormEncoder({
   prefix: 'longformer.',
   head: ROBERTA_HEAD,
-  others: ['query_global', 'key_global', 'value_global'],
+  globals: true,
 });
 
 export const bert = architecture('bert', 'Bert', bertFamily, (json, where) => {

@@ -7,8 +7,11 @@ import { gemma2, gemma3, gemma3WithImages } from './gemma';
 import { gpt2 } from './gpt2';
 import { gptNeox } from './gptNeox';
 import { llama } from './llama';
+import { mamba } from './mamba';
+import { mamba2 } from './mamba2';
 import { mistral } from './mistral';
 import { modernbert } from './modernbert';
+import { isOriginalMamba, originalMamba } from './originalMamba';
 import { phi3 } from './phi3';
 import { qwen2, qwen3 } from './qwen';
 
@@ -28,6 +31,8 @@ const ARCHITECTURES: readonly Architecture[] = [
   xlmRoberta,
   modernbert,
   longformer,
+  mamba,
+  mamba2,
 ];
 
 /**
@@ -39,14 +44,20 @@ const ARCHITECTURES: readonly Architecture[] = [
 export function parseConfig(text: string, where: string): Blueprint {
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = JSON.parse(withoutInfinity(text));
   } catch (error) {
     throw new Problem(`Expected ${where} to be JSON: ${(error as Error).message}.`);
   }
   if (typeof json !== 'object' || json === null || Array.isArray(json)) {
     throw new Problem(`Expected ${where} to be a JSON object with the model's sizes.`);
   }
-  return architectureOf(json, where).read(json, where);
+  const fields = isOriginalMamba(json) ? originalMamba(json, where) : json;
+  return architectureOf(fields, where).read(fields, where);
+}
+
+/** Python writes the numbers that JSON lacks by their names; outside strings, they become ones that overflow. */
+function withoutInfinity(text: string): string {
+  return text.replace(/"(?:[^"\\]|\\.)*"|\bInfinity\b/g, found => (found === 'Infinity' ? '1e999' : found));
 }
 
 function architectureOf(json: object, where: string): Architecture {

@@ -4,24 +4,44 @@ import * as v from 'valibot';
 import { activation } from '../activations';
 import { architecture } from '../architecture';
 import { check, DECODER_FIELDS, flag, readDecoder, size } from '../configFields';
-import { gatedDecoder } from '../gatedDecoder';
-import { readRope, ROPE_FIELDS } from '../ropeConfig';
+import { gatedDecoder, type GatedDecoderConfig } from '../gatedDecoder';
+import { readRope, type RopeDefaults, ROPE_FIELDS } from '../ropeConfig';
 
-const Schema = v.looseObject({
+/** The fields of a decoder without biases whose layers are all alike. */
+export const ALIKE_FIELDS = {
   ...DECODER_FIELDS,
   ...ROPE_FIELDS,
-  num_key_value_heads: v.optional(v.nullable(size(1024)), 8),
   hidden_act: v.optional(v.string(), 'silu'),
-  sliding_window: v.optional(v.nullable(size(2 ** 31)), 4096),
+  sliding_window: v.nullish(size(2 ** 31)),
   tie_word_embeddings: flag(false),
+};
+
+const Schema = v.looseObject({
+  ...ALIKE_FIELDS,
+  num_key_value_heads: v.optional(v.nullable(size(1024)), 8),
+  sliding_window: v.optional(v.nullable(size(2 ** 31)), 4096),
 });
 
-export const mistral = architecture('mistral', 'Mistral', gatedDecoder, (json, where) => {
-  const raw = check(Schema, json, where);
-  const sizes = readDecoder(raw, 'mistral', 'Mistral', where);
-  const rope = readRope(raw, { headDim: sizes.headDim, context: raw.max_position_embeddings }, where);
+export const mistral = architecture('mistral', 'Mistral', gatedDecoder, (json, where) =>
+  readAlike(check(Schema, json, where), { type: 'mistral', family: 'Mistral' }, where),
+);
+
+interface Member extends Pick<RopeDefaults, 'renamed'> {
+  readonly type: string;
+  readonly family: string;
+}
+
+/** A decoder without biases whose layers all see the same window and rotate alike. */
+export function readAlike(
+  raw: v.InferOutput<v.ObjectSchema<typeof ALIKE_FIELDS, undefined>>,
+  { type, family, ...names }: Member,
+  where: string,
+): GatedDecoderConfig {
+  const sizes = readDecoder(raw, type, family, where);
+  const context = raw.max_position_embeddings;
+  const rope = readRope(raw, { headDim: sizes.headDim, context, ...names }, where);
   const window = raw.sliding_window ?? undefined;
-  const none = 'a Mistral has no biases';
+  const none = `a ${family} has no biases`;
   return {
     ...sizes,
     tieWordEmbeddings: raw.tie_word_embeddings,
@@ -29,4 +49,4 @@ export const mistral = architecture('mistral', 'Mistral', gatedDecoder, (json, w
     layers: Array.from({ length: raw.num_hidden_layers }, () => ({ window, rope })),
     biases: { queryKeyValue: none, output: none, feedForward: none },
   };
-});
+}

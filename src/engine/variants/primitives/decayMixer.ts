@@ -1,6 +1,7 @@
 /**
- * A decaying state, `S_t = exp(g_t) S_{t-1} + k_t v_tᵀ`, read as `y_t = scale · S_tᵀ q_t`, so that
- * `M_ij = scale · sum_d q_id k_jd exp(sum of g_td over j < t <= i)`.
+ * A decaying state, `S_t = exp(g_t) S_{t-1} + β_t k_t v_tᵀ`, read as `y_t = scale · S_tᵀ q_t`, so that
+ * `M_ij = scale · β_j sum_d q_id k_jd exp(sum of g_td over j < t <= i)`, with write strengths `β` where there are
+ * any.
  *
  * Exponents are always sums over the tokens between, never differences of long sums or ratios of
  * exponentials: nothing overflows and nothing cancels.
@@ -11,7 +12,6 @@
 import { GraphBuilder } from '../../onnx/builder';
 import type { Feeds, Program } from '../../onnx/graph';
 import { floats } from '../../onnx/tensor';
-import { rowOf } from './kernelMixer';
 import { headOf, type Layer, type Mixer, type PlanNode } from './mixer';
 import { type Cell, pattern, scan } from './scan';
 import { stateMemory, vectorOf, write } from './stateMemory';
@@ -21,6 +21,8 @@ export interface Decay {
   readonly width: number;
   /** The log decay `g` from token `t - 1` to `t`. */
   at(head: number, t: number, d: number): number;
+  /** The factor on what a token writes; 1 if absent. */
+  strength?(head: number, t: number): number;
 }
 
 /** Stands for minus infinity, which times 0 would be no number. */
@@ -48,18 +50,28 @@ export function decayMixer(
       const t = start + (row % chunk);
       if (t < tokens) g.data[at] = gAt(Math.floor(row / chunk), t, at % decay.width);
     }
-    return { g, scale: factor };
+    if (decay.strength === undefined) return { g, scale: factor };
+    const strengths = floats([heads, chunk, 1]);
+    for (let at = 0; at < strengths.data.length; at++) {
+      const t = start + (at % chunk);
+      if (t < tokens) strengths.data[at] = decay.strength(Math.floor(at / chunk), t);
+    }
+    return { g, strength: strengths, scale: factor };
   }
 
   const cell: Cell = {
-    key: `decay/${decay.width}`,
+    key: `decay/${decay.width}${decay.strength ? '/strength' : ''}`,
     chunk,
     stateShape: [heads, width, 'E'],
     stateSize: [heads, width, v.shape[2]!],
-    inputs: { g: decaySize, scale: [] },
+    inputs: {
+      ...{ g: decaySize, scale: [] },
+      ...(decay.strength && { strength: [heads, chunk, 1] }),
+    },
     feeds,
-    step(g, { q, k, v, state, own }) {
+    step(g, { q, k: keys, v, state, own }) {
       const query = g.mul(q, own('scale'));
+      const k = decay.strength ? g.mul(keys, own('strength')) : keys;
       const keysT = g.transpose(k, 0, 2, 1);
       const log = own('g');
       const after = g.unsqueeze(
@@ -97,12 +109,16 @@ export function decayMixer(
     memoryAt: (head, query) =>
       Promise.resolve(
         stateMemory(layer, head, states, {
-          about: 'Every token adds its key times its value to one matrix a head, which fades as it goes.',
+          about:
+            decay.strength === undefined
+              ? 'Every token adds its key times its value to one matrix a head, which fades as it goes.'
+              : 'Every token adds its key times its value, as strongly as its step is long, to one matrix a head; the longer the step, the more of the matrix fades.',
           rows: width,
           tokens: query + 1,
           query: vectorOf(q, layer, head, query),
           key: token => vectorOf(k, layer, head, token),
           halfLives: halfLivesAt(decay, head, query),
+          ...(decay.strength && { beta: token => decay.strength!(head, token) }),
           advance(state, token, key, value) {
             const columns = value.length;
             let left = Math.exp(gAt(head, token, 0));
@@ -110,7 +126,8 @@ export function decayMixer(
               if (decay.width > 1) left = Math.exp(gAt(head, token, f));
               for (let at = f * columns; at < (f + 1) * columns; at++) state[at]! *= left;
             }
-            write(state, key, value);
+            const strength = decay.strength?.(head, token) ?? 1;
+            write(state, strength === 1 ? key : Float64Array.from(key, x => x * strength), value);
           },
         }),
       ),
@@ -128,12 +145,15 @@ export function decayMixer(
         }
       }
       const { row } = await executor.run(ROW, {
-        q: rowOf(q, head, query),
+        q: floats([1, 1, width], vectorOf(q, layer, head, query)),
         k: headOf(k, Math.floor((head * k.shape[0]!) / heads)),
         since,
         scale: factor,
       });
       const weights = (row!.data as Float32Array).slice(0, query + 1);
+      if (decay.strength !== undefined) {
+        for (let j = 0; j <= query; j++) weights[j]! *= decay.strength(head, j);
+      }
       return { keys: Int32Array.from(weights, (_, j) => j), weights };
     },
   };

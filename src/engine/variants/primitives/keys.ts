@@ -1,5 +1,6 @@
 /** Which keys a block of queries may touch: sorted disjoint ranges, laid out in whole tiles. */
 
+import { roundedUp } from '../../onnx/rounding';
 import { floats, type FloatTensor } from '../../onnx/tensor';
 import { TILE } from './mixer';
 
@@ -43,10 +44,15 @@ export interface KeyIndex {
   readonly positions: Float32Array;
 }
 
+/** `K` for so many keys: whole tiles, and few lengths where the device wants few shapes. */
+export function keyLength(count: number, wantsFewShapes: boolean): number {
+  return wantsFewShapes ? roundedUp(count, TILE) : Math.max(TILE, Math.ceil(count / TILE) * TILE);
+}
+
 /** `K` is the number of keys rounded up to whole tiles. */
 export function keyIndex(flat: Ranges): KeyIndex {
   const count = rangesLength(flat);
-  const length = Math.max(TILE, Math.ceil(count / TILE) * TILE);
+  const length = keyLength(count, false);
   const rows = new Int32Array(length);
   const positions = new Float32Array(length).fill(NOWHERE);
   let at = 0;

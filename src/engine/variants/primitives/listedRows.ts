@@ -9,8 +9,7 @@ import { SPAN_MASS } from '../../../protocol/inspection';
 import { GraphBuilder } from '../../onnx/builder';
 import type { Executor, Program, Value } from '../../onnx/graph';
 import { floats, type FloatTensor, integers } from '../../onnx/tensor';
-import { HIDDEN, NOWHERE } from './keys';
-import { TILE } from './mixer';
+import { HIDDEN, keyLength, NOWHERE } from './keys';
 import { type PositionTerm, termFeeds, termKey, termValues } from './positionTerm';
 import { outputStatistics } from './rowStatisticsGraph';
 import type { SoftmaxResult } from './softmaxRows';
@@ -47,7 +46,8 @@ export async function listedAttend(call: ListedCall): Promise<SoftmaxResult & { 
     call.list(Math.floor(row / rows), Math.floor((row % rows) / block), row % block),
   );
   const longest = lists.reduce((most, list) => Math.max(most, list.length), 1);
-  const length = Math.ceil(longest / TILE) * TILE;
+  const { wantsFewShapes } = executor;
+  const length = keyLength(longest, wantsFewShapes);
   const index = new Int32Array(lists.length * length);
   const positions = new Float32Array(lists.length * length).fill(NOWHERE);
   const given = call.scores && new Float32Array(index.length);
@@ -74,33 +74,31 @@ export async function listedAttend(call: ListedCall): Promise<SoftmaxResult & { 
       row * length,
     );
   });
-  const term = call.position?.term;
-  const results = await executor.run(
-    listedProgram(streams, group, width, given !== undefined, bias !== undefined, term),
-    {
-      q: floats([streams, rows, width, 1], q.data),
-      k: floats([streams * stride, width], k.data),
-      v: floats([streams * stride, v.shape[2]!], v.data),
-      scale: floats([], Float32Array.of(call.scale)),
-      index: integers([streams, rows, length], index),
-      positions: floats([streams, rows, length], positions),
-      ...(given && { given: floats([streams, rows, length], given) }),
-      ...(bias && { bias: floats([streams, rows, length], bias) }),
-      ...(call.position && {
-        i: floats(
-          [rows, 1],
-          Float32Array.from({ length: rows }, (_, row) => queries[row % block]!),
-        ),
-        ...termFeeds(call.position.term, {
-          heads: call.position.heads,
-          streams,
-          length: block,
-          lowest,
-          highest,
-        }),
+  const results = await executor.run(listedProgram(call, given !== undefined, bias !== undefined), {
+    q: floats([streams, rows, width, 1], q.data),
+    // Whole, so that a device that keeps them need not be given them again.
+    k,
+    v,
+    scale: floats([], Float32Array.of(call.scale)),
+    index: integers([streams, rows, length], index),
+    positions: floats([streams, rows, length], positions),
+    ...(given && { given: floats([streams, rows, length], given) }),
+    ...(bias && { bias: floats([streams, rows, length], bias) }),
+    ...(call.position && {
+      i: floats(
+        [rows, 1],
+        Float32Array.from({ length: rows }, (_, row) => queries[row % block]!),
+      ),
+      ...termFeeds(call.position.term, {
+        heads: call.position.heads,
+        streams,
+        length: block,
+        lowest,
+        highest,
+        wantsFewShapes,
       }),
-    },
-  );
+    }),
+  });
   const array = (name: string) => results[name]!.data as Float32Array;
   const weights = array('weights');
   const span = looksAhead
@@ -120,20 +118,16 @@ export async function listedAttend(call: ListedCall): Promise<SoftmaxResult & { 
 
 const SHARE = Float32Array.of(SPAN_MASS);
 
-function listedProgram(
-  streams: number,
-  group: number,
-  width: number,
-  isGiven: boolean,
-  isBiased: boolean,
-  term: PositionTerm | undefined,
-): Program {
-  const key = `listed/${streams}/${group}/${width}/${isGiven}/${isBiased}/${termKey(term)}`;
+function listedProgram({ q, v, position }: ListedCall, isGiven: boolean, isBiased: boolean): Program {
+  const [streams, group, , width] = q.shape as [number, number, number, number];
+  const valueWidth = v.shape[2]!;
+  const term = position?.term;
+  const key = `listed/${streams}/${group}/${width}/${valueWidth}/${isGiven}/${isBiased}/${termKey(term)}`;
   return {
     key,
     build() {
       const g = new GraphBuilder(key);
-      const v = g.input('v', 'float32', ['S*P', 'E']);
+      const v = g.reshape(g.input('v', 'float32', [streams, 'P', valueWidth]), ['S*P', valueWidth]);
       const index = g.input('index', 'int32', [streams, 'R', 'L']);
       const positions = g.input('positions', 'float32', [streams, 'R', 'L']);
       const { scores: unbiased, factor } = isGiven
@@ -156,7 +150,8 @@ function listedProgram(
   function products(g: GraphBuilder, index: Value, positions: Value) {
     const unscaled = g.input('q', 'float32', [streams, 'R', width, 1]);
     const scale = g.input('scale', 'float32', []);
-    const keys = g.gather(g.input('k', 'float32', ['S*P', width]), index, 0);
+    const k = g.reshape(g.input('k', 'float32', [streams, 'P', width]), ['S*P', width]);
+    const keys = g.gather(k, index, 0);
     const content = g.reshape(g.matMul(keys, g.mul(unscaled, scale)), [streams, 'R', 'L']);
     if (term === undefined) return { scores: content, factor: undefined };
     const { added, factor } = termValues(g, term, {

@@ -10,6 +10,7 @@ import type { VariantInfo } from '../../../protocol/inspection';
 import type { Executor } from '../../onnx/graph';
 import { floats, type FloatTensor } from '../../onnx/tensor';
 import type { MixerMemory } from './memory';
+import type { Admission, PooledRead, PooledRows } from './pooledRead';
 import type { PositionTerm } from './positionTerm';
 import { type Params, type ParamSpecs, resolveParams } from './params';
 
@@ -36,9 +37,14 @@ export interface Layer {
   readonly units: ((unit: TextUnit) => Int32Array) | undefined;
   /** Tensors of the variant's own, by the catalogue's names; what is missing is fitted, seeded or absent. */
   readonly tensors: Tensors;
+  /** Queries, keys and values of all tokens as a global query has them; those of every query if absent. */
+  readonly globals?: LayerHeads;
   /** What a position modifier around the variant, or the model itself, does to the scores. */
   readonly position?: PositionTerm;
 }
+
+/** What a query reads. */
+export type LayerHeads = Pick<Layer, 'q' | 'k' | 'v'>;
 
 export type Tensors = Readonly<Record<string, FloatTensor>>;
 
@@ -93,12 +99,20 @@ export interface Mixer {
   readonly memory?: number;
   /** How many (query, key) pairs a block costs, for progress. */
   cost(block: Block): number;
+  /** Keys that could be read in the time that a row takes for each of its own; 1 if absent. */
+  readonly rowCost?: number;
   /** How many queries from `start` on are best attended together, at most `most`; the caller's choice if absent. */
   blockLength?(start: number, most: number): number;
   attend(block: Block): Promise<Attended>;
   row(head: number, query: number): Promise<MixerRow>;
+  /** The values that a query's row weighs, `[G, P, E]`; the layer's if absent. */
+  valuesOf?(query: number): FloatTensor;
   /** The rows of a block together, where that is faster than one by one. */
   rows?(block: Block): Promise<BlockRows>;
+  /** Rows of many queries as the cells of a map, where they need not leave the graph one by one. */
+  pooled?(read: PooledRead): Promise<PooledRows>;
+  /** Which keys the rows admit, where that is a rule of positions. */
+  readonly admission?: Admission;
   /** What the plan decided, as sets of positions; some plans have a window of their own a query. */
   structure(query: number | undefined): readonly PlanNode[];
   /** What is remembered when a query reads; absent where there is no memory but the keys themselves. */
@@ -141,6 +155,19 @@ export interface ExampleSizes {
   normal(): number;
 }
 
+/** `[H, N, E]`, `[H · E, N]` or `[N, H · E]`. */
+export type OutputLayout = 'heads first' | 'features first' | 'tokens first';
+
+/** The layer of a case file whose tensors have names and layouts of their own. */
+export interface CaseInputs {
+  /** Not padded: `[H, N, D]`. */
+  readonly heads: LayerHeads;
+  /** The other tensors, in the layouts in which the variant takes them. */
+  readonly tensors: Tensors;
+  /** How outputs are laid out. */
+  readonly outputs: OutputLayout;
+}
+
 /** A variant as it stands in the list. */
 export interface Variant {
   readonly info: VariantInfo;
@@ -153,6 +180,17 @@ export interface Variant {
   isPrefixStable(given: Readonly<Record<string, unknown>>): boolean;
   /** Set where the softmax takes the layer's position term whatever the variant is laid over. */
   readonly takesScoreTerms?: boolean;
+  /** Set where keys may have fewer heads than values, or more; they are repeated for the others. */
+  readonly readsApart?: boolean;
+  /** Why no other variant can be laid over a layer whose own mixer this is; absent where others can. */
+  readonly standsAlone?: string;
+  /**
+   * Queries, keys and values that a case file has under other names.
+   *
+   * @param heads how many heads the file expects rows of; undefined where it expects none.
+   * @returns undefined where they are not all there.
+   */
+  readonly inputs?: (tensors: Tensors, heads: number | undefined) => CaseInputs | undefined;
   readonly examples: readonly Example[];
 }
 
@@ -162,6 +200,9 @@ export interface Definition<S extends ParamSpecs> extends Omit<VariantInfo, 'par
   readonly distribution?: boolean;
   /** Whether a row depends on its own and earlier tokens alone; not when absent. */
   readonly prefixStable?: (params: Params<S>) => boolean;
+  readonly readsApart?: boolean;
+  readonly standsAlone?: string;
+  readonly inputs?: Variant['inputs'];
   readonly examples: readonly Example[];
   open(layer: Layer, params: Params<S>): Promise<Mixer> | Mixer;
   readonly reference: Reference<Params<S>>;
@@ -175,6 +216,9 @@ export function variant<S extends ParamSpecs>(definition: Definition<S>): Varian
     prefixStable = () => false,
     examples,
     tensors = {},
+    readsApart = false,
+    standsAlone,
+    inputs,
     ...rest
   } = definition;
   const info = { ...rest, tensors };
@@ -182,6 +226,9 @@ export function variant<S extends ParamSpecs>(definition: Definition<S>): Varian
     info,
     distribution,
     examples,
+    readsApart,
+    ...(standsAlone === undefined ? {} : { standsAlone }),
+    ...(inputs && { inputs }),
     isPrefixStable: given => prefixStable(resolveParams(info.id, info.params, given)),
     open: async (layer, given) => open(layer, resolveParams(info.id, info.params, given)),
     reference: (inputs, given) => reference(inputs, resolveParams(info.id, info.params, given)),

@@ -8,6 +8,7 @@
 
 import type { GraphBuilder } from '../../onnx/builder';
 import type { Feeds, Value } from '../../onnx/graph';
+import { roundedUp } from '../../onnx/rounding';
 import { floats, type FloatTensor, integers } from '../../onnx/tensor';
 
 /** Something for every head and offset `first … first + T - 1`; offsets beyond take the nearest one's. */
@@ -53,6 +54,8 @@ export interface TermCall {
   readonly length: number;
   readonly lowest: number;
   readonly highest: number;
+  /** Whether the device wants few lengths of tables. */
+  readonly wantsFewShapes: boolean;
 }
 
 export function termFeeds(term: PositionTerm | undefined, call: TermCall): Feeds {
@@ -86,13 +89,13 @@ export function termFeeds(term: PositionTerm | undefined, call: TermCall): Feeds
 /** The part of a table that a call can meet, for its heads. */
 function cut(
   { first, values }: OffsetTable,
-  { heads, lowest, highest }: TermCall,
+  { heads, lowest, highest, wantsFewShapes }: TermCall,
 ): { first: number; last: number; values: FloatTensor } {
   const [, count, width = 1] = values.shape as [number, number, number?];
   const within = (offset: number) => Math.min(Math.max(offset, first), first + count - 1);
   const [from, to] = [within(lowest), within(highest)];
   const used = to - from + 1;
-  const size = Math.ceil(used / PIECE) * PIECE;
+  const size = wantsFewShapes ? roundedUp(used, PIECE) : Math.ceil(used / PIECE) * PIECE;
   const part = floats(values.shape.length === 3 ? [heads.length, size, width] : [heads.length, size]);
   heads.forEach((head, at) => {
     const start = (head * count + from - first) * width;

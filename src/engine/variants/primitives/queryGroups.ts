@@ -10,6 +10,7 @@ import {
   type BlockRows,
   type BlockStats,
   type Layer,
+  type LayerHeads,
   type MixerRow,
   type PlanNode,
   scaleOf,
@@ -23,6 +24,8 @@ export interface QueryGroup {
   readonly queries: readonly number[];
   /** Keys that some query of the group may see; all that it sees where there is no rule. */
   readonly keys: Ranges;
+  /** What the group reads; the layer's own queries, keys and values if absent. */
+  readonly heads?: LayerHeads | undefined;
 }
 
 export interface GroupedMixer {
@@ -40,13 +43,14 @@ export interface GroupedMixer {
 }
 
 export function groupedMixer(layer: Layer, options: GroupedMixer): WholeRowMixer {
-  const { q, k, v, executor } = layer;
-  const groups = k.shape[0]!;
-  const [heads, , width] = q.shape as [number, number, number];
-  const valueWidth = v.shape[2]!;
+  const { executor } = layer;
+  const groups = layer.k.shape[0]!;
+  const [heads, , width] = layer.q.shape as [number, number, number];
+  const valueWidth = layer.v.shape[2]!;
 
   /** For one head, or for all. */
-  function call({ queries, keys: flat }: QueryGroup, head?: number): SoftmaxCall {
+  function call({ queries, keys: flat, heads: read = layer }: QueryGroup, head?: number): SoftmaxCall {
+    const { q, k, v } = read;
     const keys = keyIndex(flat);
     const labels = Object.entries(options.labels ?? {}).map(([name, of]) => [
       name,
@@ -118,6 +122,11 @@ export function groupedMixer(layer: Layer, options: GroupedMixer): WholeRowMixer
     async row(head, query) {
       const one = call(options.groups({ start: query, end: query + 1 })[0]!, head);
       return rowOf(one, await softmaxWeights(one), 0, query);
+    },
+
+    valuesOf(query) {
+      const [group] = options.groups({ start: query, end: query + 1 });
+      return (group?.heads ?? layer).v;
     },
 
     async rows(block): Promise<BlockRows> {

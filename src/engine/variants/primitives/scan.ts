@@ -10,6 +10,7 @@ import { GraphBuilder } from '../../onnx/builder';
 import type { Feeds, Program, Value } from '../../onnx/graph';
 import { floats, type FloatTensor, type Shape, sizeOf } from '../../onnx/tensor';
 import type { Block, Layer } from './mixer';
+import { keptHeads } from './sharedHeads';
 
 /** What a step is written over. */
 export interface StepTerms {
@@ -149,11 +150,12 @@ export function chunkOf(
   end: number,
   length: number,
 ): FloatTensor {
-  const [groups, stride, width] = x.shape as [number, number, number];
+  const { shape, data } = keptHeads(x);
+  const [groups, stride, width] = shape as [number, number, number];
   const rows = floats([heads, length, width]);
   for (let head = 0; head < heads; head++) {
     const from = Math.floor((head * groups) / heads) * stride * width;
-    rows.data.set(x.data.subarray(from + start * width, from + end * width), head * length * width);
+    rows.data.set(data.subarray(from + start * width, from + end * width), head * length * width);
   }
   return rows;
 }

@@ -7,7 +7,6 @@ import { type KeyIndex, keyIndex, type Ranges, rangesLength } from './keys';
 import {
   type Block,
   type Definition,
-  headOf,
   type Layer,
   type Mixer,
   type MixerRow,
@@ -19,6 +18,7 @@ import {
 } from './mixer';
 import type { causal, Params, ParamSpecs, scale } from './params';
 import { isPlain, tellingMass } from './plainScores';
+import { pooledSoftmax } from './pooledSoftmax';
 import {
   type Rule,
   type RuleTerms,
@@ -126,7 +126,7 @@ export function softmaxMixer(layer: Layer, options: SoftmaxMixer): BlockRowMixer
 
   function call(
     block: Block,
-    parts: { q: FloatTensor; k: FloatTensor; v: FloatTensor },
+    parts: { q: FloatTensor; stream?: number },
     called: readonly number[],
   ): SoftmaxCall {
     const queries = Float32Array.from({ length: block.end - block.start }, (_, b) => block.start + b);
@@ -138,6 +138,8 @@ export function softmaxMixer(layer: Layer, options: SoftmaxMixer): BlockRowMixer
     return {
       executor,
       ...parts,
+      k,
+      v,
       scale: scaleOf(options.scale, width),
       causal: options.causal,
       queries,
@@ -166,7 +168,7 @@ export function softmaxMixer(layer: Layer, options: SoftmaxMixer): BlockRowMixer
         Array.from({ length }, (_, b) => block.start + b),
       );
       const grouped = floats([groups, heads / groups, length, width], rows.data);
-      const result = await softmaxAttend(call(block, { q: grouped, k, v }, everyHead));
+      const result = await softmaxAttend(call(block, { q: grouped }, everyHead));
       return isPlain(layer, options.scale) ? tellingMass(result) : result;
     },
     async row(head, query) {
@@ -174,11 +176,7 @@ export function softmaxMixer(layer: Layer, options: SoftmaxMixer): BlockRowMixer
       const at = (head * q.shape[1]! + query) * width;
       const one = call(
         { start: query, end: query + 1 },
-        {
-          q: floats([1, 1, 1, width], q.data.subarray(at, at + width)),
-          k: headOf(k, group),
-          v: headOf(v, group),
-        },
+        { q: floats([1, 1, 1, width], q.data.subarray(at, at + width)), stream: group },
         [head],
       );
       return admittedRow(one.keys, await softmaxWeights(one), key => options.admits(query, key));
@@ -186,7 +184,7 @@ export function softmaxMixer(layer: Layer, options: SoftmaxMixer): BlockRowMixer
     async rows(block) {
       const queries = Array.from({ length: block.end - block.start }, (_, b) => block.start + b);
       const grouped = floats([groups, heads / groups, queries.length, width], takeRows(q, queries).data);
-      const { keys, ...one } = call(block, { q: grouped, k, v }, everyHead);
+      const { keys, ...one } = call(block, { q: grouped }, everyHead);
       const weights = await softmaxWeights({ keys, ...one });
       const stride = keys.rows.length;
       return (head, query) => {
@@ -195,6 +193,8 @@ export function softmaxMixer(layer: Layer, options: SoftmaxMixer): BlockRowMixer
         return admittedRow(keys, entries, key => options.admits(query, key));
       };
     },
+    pooled: read => pooledSoftmax(layer, options, read),
+    admission: options,
     structure: query => options.structure(query),
   };
 }

@@ -8,10 +8,9 @@
 
 import { SPAN_MASS } from '../../../protocol/inspection';
 import { GraphBuilder } from '../../onnx/builder';
-import type { Executor, Program } from '../../onnx/graph';
+import type { Executor, Program, Value } from '../../onnx/graph';
 import { floats, type FloatTensor, integers } from '../../onnx/tensor';
-import { HIDDEN, NOWHERE } from './keys';
-import { TILE } from './mixer';
+import { HIDDEN, keyLength, NOWHERE } from './keys';
 import { type PositionTerm, termFeeds, termKey, termValues } from './positionTerm';
 import { outputStatistics } from './rowStatisticsGraph';
 import type { SoftmaxResult } from './softmaxRows';
@@ -43,9 +42,10 @@ export async function sharedAttend(
   withWeights = false,
 ): Promise<SoftmaxResult & { readonly length: number }> {
   const { executor, q, k, v, queries, lists, causal, positionOf = (entry: number) => entry } = call;
-  const [count, rows, width] = q.shape as [number, number, number];
+  const [count, rows] = q.shape as [number, number, number];
   const longest = lists.reduce((most, list) => Math.max(most, list.length), 1);
-  const length = Math.ceil(longest / TILE) * TILE;
+  const { wantsFewShapes } = executor;
+  const length = keyLength(longest, wantsFewShapes);
   const positions = new Float32Array(count * length).fill(NOWHERE);
   const index = (x: FloatTensor) => {
     const [streams, stride] = x.shape as [number, number];
@@ -59,14 +59,13 @@ export async function sharedAttend(
   lists.forEach((list, l) => {
     for (let at = 0; at < list.length; at++) positions[l * length + at] = positionOf(list[at]!);
   });
-  const flat = (x: FloatTensor) => floats([x.shape[0]! * x.shape[1]!, x.shape[2]!], x.data);
   const seen = lists.flatMap(list => [positionOf(list[0]!), positionOf(list[list.length - 1]!)]);
-  const term = call.position?.term;
   const wantsWeights = withWeights || !causal;
-  const results = await executor.run(program(count, width, causal, wantsWeights, term), {
+  const results = await executor.run(program(call, wantsWeights), {
     q,
-    k: flat(k),
-    v: flat(v),
+    // Whole, so that a device that keeps them need not be given them again.
+    k,
+    v,
     scale: floats([], Float32Array.of(call.scale)),
     i: floats([rows], queries),
     keyRows: index(k),
@@ -79,6 +78,7 @@ export async function sharedAttend(
         length: rows,
         lowest: Math.min(...seen) - queries[rows - 1]!,
         highest: Math.max(...seen) - queries[0]!,
+        wantsFewShapes,
       })),
   });
   const array = (name: string) => results[name]!.data as Float32Array;
@@ -95,14 +95,11 @@ export async function sharedAttend(
   return { y: array('y'), stats, weights, logSum: array('logSum'), length };
 }
 
-function program(
-  count: number,
-  width: number,
-  causal: boolean,
-  wantsWeights: boolean,
-  term: PositionTerm | undefined,
-): Program {
-  const key = `shared/${count}/${width}/${causal}/${wantsWeights}/${termKey(term)}`;
+function program({ q, k, v, causal, position }: SharedCall, wantsWeights: boolean): Program {
+  const [count, , width] = q.shape as [number, number, number];
+  const term = position?.term;
+  const sizes = [count, width, k.shape[0], v.shape[0], v.shape[2]].join('/');
+  const key = `shared/${sizes}/${causal}/${wantsWeights}/${termKey(term)}`;
   return {
     key,
     build() {
@@ -110,11 +107,9 @@ function program(
       const unscaled = g.input('q', 'float32', [count, 'R', width]);
       const scale = g.input('scale', 'float32', []);
       const q = g.mul(unscaled, scale);
-      const k = g.input('k', 'float32', ['S*M', width]);
-      const v = g.input('v', 'float32', ["S'*M", 'E']);
       const i = g.unsqueeze(g.input('i', 'float32', ['R']), 1);
-      const keys = g.gather(k, g.input('keyRows', 'int32', [count, 'K']), 0);
-      const values = g.gather(v, g.input('valueRows', 'int32', [count, 'K']), 0);
+      const keys = g.gather(rowsOf(g, 'k', k), g.input('keyRows', 'int32', [count, 'K']), 0);
+      const values = g.gather(rowsOf(g, 'v', v), g.input('valueRows', 'int32', [count, 'K']), 0);
       const positions = g.input('positions', 'float32', [count, 'K']);
 
       const j = g.unsqueeze(positions, 1);
@@ -134,4 +129,10 @@ function program(
       return g.build();
     },
   };
+}
+
+/** An input `[S, M, W]` as the rows of all its streams. */
+function rowsOf(g: GraphBuilder, name: string, { shape }: FloatTensor): Value {
+  const [streams, , width] = shape as [number, number, number];
+  return g.reshape(g.input(name, 'float32', [streams, 'M', width]), ['S*M', width]);
 }

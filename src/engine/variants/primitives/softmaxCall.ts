@@ -7,7 +7,7 @@ import type { GraphBuilder } from '../../onnx/builder';
 import type { Executor, Feeds, Value } from '../../onnx/graph';
 import { floats, type FloatTensor, integers } from '../../onnx/tensor';
 import { type KeyIndex, NOWHERE, takeKeys } from './keys';
-import { TILE } from './mixer';
+import { headOf, TILE } from './mixer';
 import { type PositionTerm, termFeeds } from './positionTerm';
 
 /** Later than every token and before `NOWHERE`, also in float32. */
@@ -35,10 +35,12 @@ export interface SoftmaxCall {
   readonly executor: Executor;
   /** `[S, G, B, D]` */
   readonly q: FloatTensor;
-  /** `[S, P, D]` */
+  /** `[S, P, D]`, or more streams where one is chosen. */
   readonly k: FloatTensor;
-  /** `[S, P, E]` */
+  /** `[S, P, E]`, likewise. */
   readonly v: FloatTensor;
+  /** The one stream of k and v that is read, and then `S` is 1; all of them when absent. */
+  readonly stream?: number;
   readonly scale: number;
   readonly causal: boolean;
   /** `[B]` positions of the queries. */
@@ -65,10 +67,12 @@ export function spanShares({ queries, spanMass }: SoftmaxCall): Float32Array {
 
 /**
  * How many tiles at the end hold every key that position hides from some query, where that is the smaller
- * part: the mask is then added to these alone. Undefined where any key may be hidden.
+ * part: the mask is then added to these alone. Undefined where any key may be hidden, and where a number of its
+ * own for every block would be a shape of its own.
  */
-export function hiddenTiles({ queries, keys, causal, rule }: SoftmaxCall): number | undefined {
-  if (rule !== undefined) return undefined;
+export function hiddenTiles(call: SoftmaxCall): number | undefined {
+  const { executor, queries, keys, causal, rule } = call;
+  if (rule !== undefined || executor.wantsFewShapes) return undefined;
   const { positions } = keys;
   const seenByAll = causal ? queries.reduce((least, query) => Math.min(least, query), NOWHERE) : EVERYWHERE;
   let seen = positions.length;
@@ -90,8 +94,9 @@ export function softmaxFeeds(call: SoftmaxCall, want: Want): Feeds {
   const hidden = hiddenTiles(call);
   return {
     q: floats([streams, rows, width], call.q.data),
-    k: takeKeys(call.k, keys),
-    ...(want !== 'weights' && { v: takeKeys(call.v, keys) }),
+    ...(isHeld(call) && heldFeeds(call)),
+    k: keyFeed(call, call.k),
+    ...(want !== 'weights' && { v: keyFeed(call, call.v) }),
     scale: floats([], Float32Array.of(call.scale)),
     spanMass: floats(
       [rows],
@@ -106,6 +111,23 @@ export function softmaxFeeds(call: SoftmaxCall, want: Want): Feeds {
   };
 }
 
+/** Whether the device keeps the keys and values: it then takes a call's own from the whole. */
+export function isHeld({ executor, k, v }: SoftmaxCall): boolean {
+  return executor.holds(k) && executor.holds(v);
+}
+
+function keyFeed(call: SoftmaxCall, x: FloatTensor): FloatTensor {
+  if (isHeld(call)) return x;
+  return takeKeys(call.stream === undefined ? x : headOf(x, call.stream), call.keys);
+}
+
+/** The keys' rows within a stream, and the first row of every stream. */
+function heldFeeds({ q, k, stream = 0, keys }: SoftmaxCall): Feeds {
+  const streams = q.shape[0]!;
+  const firsts = Int32Array.from({ length: streams }, (_, at) => (stream + at) * k.shape[1]!);
+  return { rows: integers([keys.rows.length], keys.rows), firsts: integers([streams, 1], firsts) };
+}
+
 /** Positions of the last `hidden` tiles of keys, and their places along `K`. */
 function tailFeeds({ positions }: KeyIndex, hidden: number, streams: number, rows: number): Feeds {
   const first = positions.length - hidden * TILE;
@@ -118,11 +140,12 @@ function tailFeeds({ positions }: KeyIndex, hidden: number, streams: number, row
 }
 
 function positionFeeds(
-  { q, queries, keys }: SoftmaxCall,
+  { executor, q, queries, keys }: SoftmaxCall,
   { term, heads }: NonNullable<SoftmaxCall['position']>,
 ): Feeds {
   const [streams, , length] = q.shape as [number, number, number];
   const lowest = keys.positions[0]! - queries[length - 1]!;
   const highest = keys.positions[Math.max(0, keys.count - 1)]! - queries[0]!;
-  return termFeeds(term, { heads, streams, length, lowest, highest });
+  const { wantsFewShapes } = executor;
+  return termFeeds(term, { heads, streams, length, lowest, highest, wantsFewShapes });
 }

@@ -2,11 +2,11 @@
 
 import { GraphBuilder } from '../../onnx/builder';
 import type { Program, Value } from '../../onnx/graph';
-import type { Dim } from '../../onnx/tensor';
+import type { Dim, FloatTensor } from '../../onnx/tensor';
 import { HIDDEN } from './keys';
 import { termKey, termValues } from './positionTerm';
 import { outputStatistics } from './rowStatisticsGraph';
-import { hiddenTiles, type RuleTerms, type SoftmaxCall, type Want } from './softmaxCall';
+import { hiddenTiles, isHeld, type RuleTerms, type SoftmaxCall, type Want } from './softmaxCall';
 
 export function softmaxProgram(call: SoftmaxCall, want: Want): Program {
   const [streams, group, , width] = call.q.shape as [number, number, number, number];
@@ -16,14 +16,17 @@ export function softmaxProgram(call: SoftmaxCall, want: Want): Program {
   // Where all queries see the same first keys, none is without.
   const mayBeEmpty = call.mayBeEmpty === true && !isTail;
   const term = call.position?.term;
+  const held = isHeld(call) ? { k: call.k, v: call.v } : undefined;
+  const layout = held && [held.k.shape[0], held.v.shape[2]];
   const parts = ['softmax', want, streams, group, width, causal, isTail, mayBeEmpty, rule?.key, ...labels];
-  const key = [...parts, termKey(term)].join('/');
+  const key = [...parts, termKey(term), layout].join('/');
   return {
     key,
     build() {
       const g = new GraphBuilder(key);
       const unscaled = g.input('q', 'float32', [streams, 'R', width]);
-      const keys = g.input('k', 'float32', [streams, 'K', width]);
+      const take = held && takenRows(g, streams);
+      const keys = take ? take('k', held.k) : g.input('k', 'float32', [streams, 'K', width]);
       const scale = g.input('scale', 'float32', []);
       const i = g.unsqueeze(g.input('i', 'float32', ['B']), 1);
       const positions = g.input('j', 'float32', ['K']);
@@ -68,7 +71,8 @@ export function softmaxProgram(call: SoftmaxCall, want: Want): Program {
       const weights = factor === undefined ? shares : g.mul(shares, factor);
       if (want !== 'outputs') g.output('weights', weights);
       if (want === 'weights') return g.build();
-      g.output('y', g.matMul(weights, g.input('v', 'float32', [streams, 'K', 'E'])));
+      const values = take ? take('v', held.v) : g.input('v', 'float32', [streams, 'K', 'E']);
+      g.output('y', g.matMul(weights, values));
       // The mean score follows from the mean key, without a pass over the scores.
       const meanKey = g.matMul(weights, keys);
       const meanContent = g.reduce('ReduceSum', g.mul(q, meanKey), 2);
@@ -80,6 +84,16 @@ export function softmaxProgram(call: SoftmaxCall, want: Want): Program {
       outputStatistics(g, { weights, masked, meanScore, positions, spanMass, factor, looksBack: causal });
       return g.build();
     },
+  };
+}
+
+/** Takes the call's rows of whole arrays `[S', P, W]`, as `[S, K, W]`. */
+function takenRows(g: GraphBuilder, streams: number): (name: string, whole: FloatTensor) => Value {
+  const rows = g.add(g.input('rows', 'int32', ['K']), g.input('firsts', 'int32', [streams, 1]));
+  return (name, { shape }) => {
+    const [all, , width] = shape as [number, number, number];
+    const whole = g.input(name, 'float32', [all, 'P', width]);
+    return g.gather(g.reshape(whole, ['all rows', width]), rows, 0);
   };
 }
 

@@ -7,7 +7,8 @@
  */
 
 import { floats, type Tensor } from '../../onnx/tensor';
-import { type BlockStats, headOf } from './mixer';
+import { cutResult, roundedCall } from './fewShapes';
+import type { BlockStats } from './mixer';
 import { type SoftmaxCall, softmaxFeeds, spanShares, type Want } from './softmaxCall';
 import { softmaxProgram } from './softmaxGraph';
 import { symmetricSpans } from './symmetricSpan';
@@ -46,18 +47,23 @@ export async function softmaxWeights(call: SoftmaxCall): Promise<Float32Array> {
 }
 
 /** Outputs by name, all streams together. */
-async function run(call: SoftmaxCall, want: Want): Promise<(name: string) => Float32Array> {
+async function run(asked: SoftmaxCall, want: Want): Promise<(name: string) => Float32Array> {
+  const { executor } = asked;
+  const call = executor.wantsFewShapes ? roundedCall(asked) : asked;
   const [streams, group, length] = call.q.shape as [number, number, number];
   const isLarge = streams > 1 && group * length * call.keys.rows.length >= LARGE;
   const parts = isLarge ? Array.from({ length: streams }, (_, stream) => streamOf(call, stream)) : [call];
   const results: Record<string, Tensor>[] = [];
   for (const part of parts)
-    results.push(await call.executor.run(softmaxProgram(part, want), softmaxFeeds(part, want)));
-  return name => joined(results.map(result => result[name]!.data as Float32Array));
+    results.push(await executor.run(softmaxProgram(part, want), softmaxFeeds(part, want)));
+  return name => {
+    const whole = joined(results.map(result => result[name]!.data as Float32Array));
+    return call === asked ? whole : cutResult(whole, asked, call, name === 'weights');
+  };
 }
 
 function streamOf(call: SoftmaxCall, stream: number): SoftmaxCall {
-  const { q, k, v, position } = call;
+  const { q, position } = call;
   const [, group, length, width] = q.shape as [number, number, number, number];
   const size = group * length * width;
   const part = q.data.subarray(stream * size, (stream + 1) * size);
@@ -65,8 +71,7 @@ function streamOf(call: SoftmaxCall, stream: number): SoftmaxCall {
   return {
     ...call,
     q: floats([1, group, length, width], part),
-    k: headOf(k, stream),
-    v: headOf(v, stream),
+    stream,
     position: position && { ...position, heads: heads! },
   };
 }

@@ -7,6 +7,7 @@ import { breather } from './breather';
 import type { Erasing, StateContents } from './memory';
 import type { Layer } from './mixer';
 import type { Scan } from './scan';
+import { keptHeads } from './sharedHeads';
 
 export interface HeadState {
   readonly about: string;
@@ -18,20 +19,31 @@ export interface HeadState {
   readonly beta?: (token: number) => number;
   readonly halfLives?: Float32Array;
   readonly erasing?: Erasing;
+  /** What tokens write, where it is not the layer's values. */
+  readonly values?: HeadValues;
   /** Brings the state `[F, E]` from before a token to after it. */
   advance(state: Float64Array, token: number, key: ArrayLike<number>, value: Float32Array): void;
 }
 
+export interface HeadValues {
+  /** `E` */
+  readonly columns: number;
+  /** Where they begin among the columns of the scan's state. */
+  readonly first: number;
+  /** `[E]` */
+  at(token: number): Float32Array;
+}
+
 export function stateMemory(layer: Layer, head: number, scan: Scan, state: HeadState): StateContents {
   const { rows, tokens, beta, halfLives = new Float32Array(0), erasing } = state;
-  const columns = layer.v.shape[2]!;
-  const value = (token: number) => vectorOf(layer.v, layer, head, token);
+  const { columns, first } = state.values ?? { columns: layer.v.shape[2]!, first: 0 };
+  const value = (token: number) => state.values?.at(token) ?? vectorOf(layer.v, layer, head, token);
 
   /** The head's part of a state of the scan, without columns that are not values. */
   async function leap(to: Float64Array, chunks: number): Promise<void> {
     const { data, shape } = await scan.stateAfter(chunks);
     const width = shape[2]!;
-    const from = head * rows * width;
+    const from = head * rows * width + first;
     for (let f = 0; f < rows; f++) {
       to.set(data.subarray(from + f * width, from + f * width + columns), f * columns);
     }
@@ -72,9 +84,10 @@ export function stateMemory(layer: Layer, head: number, scan: Scan, state: HeadS
 
 /** A head's vector of `x [G, P, D]` at a token, over the same memory. */
 export function vectorOf(x: Layer['v'], { q }: Pick<Layer, 'q'>, head: number, token: number): Float32Array {
-  const [groups, stride, width] = x.shape as [number, number, number];
+  const { shape, data } = keptHeads(x);
+  const [groups, stride, width] = shape as [number, number, number];
   const at = (Math.floor((head * groups) / q.shape[0]!) * stride + token) * width;
-  return x.data.subarray(at, at + width);
+  return data.subarray(at, at + width);
 }
 
 /** `state += key valueᵀ` */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { select } from '../../webview/draw/select';
-import { noise } from './harness/fakeDocument';
+import { select } from '../../src/engine/analysis/select';
+import { noise } from '../webview/harness/fakeDocument';
 
 test.each([
   ['noise', (at: number) => noise(at)],
