@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 
-import { variantTable } from '../src/engine/report';
+import { variantTable } from '../src/engine/commands/report';
 import { NATIVE } from '../src/engine/schedule';
 import { VARIANTS } from '../src/engine/variants';
 

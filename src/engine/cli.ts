@@ -12,7 +12,7 @@ import {
   type WeightFormat,
 } from '../protocol/inspection';
 import { Problem, sentence } from '../protocol/problem';
-import { check } from './checkCommand';
+import { check } from './commands/check';
 import {
   append,
   BUNDLED_MODEL,
@@ -28,10 +28,10 @@ import {
   tokenIds,
   weightsOption,
   wholeNumber,
-} from './cliOptions';
-import { compare } from './compareCommand';
+} from './commands/options';
+import { compare } from './commands/compare';
 import { isDump } from './dump';
-import { inspectionReport, variantTable } from './report';
+import { inspectionReport, variantTable } from './commands/report';
 import { NATIVE } from './schedule';
 import { readSchedule } from './scheduleFile';
 import { readDocument } from './text/document';

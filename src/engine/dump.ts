@@ -13,8 +13,8 @@ import { basename, resolve } from 'node:path';
 
 import type { ParamValue, VariantInfo } from '../protocol/inspection';
 import { Problem } from '../protocol/problem';
-import { readCase } from './caseFile';
-import { givenParams } from './caseParams';
+import { readCase } from './check/caseFile';
+import { givenParams } from './check/caseParams';
 import { readTokens } from './dumpTokens';
 import { readHeader, type TensorEntry, type TensorFile } from './model/safetensors';
 import { showShape } from './onnx/tensor';

@@ -23,10 +23,12 @@ export async function mapTile(
   isClosed: () => boolean,
 ): Promise<MapTile> {
   const { layer, head } = ref;
-  const mixer = inspection.mixerOf({ layer, head, token: 0 });
+  const first = { layer, head, token: 0 };
+  const mixer = inspection.mixerOf(first);
   checkTile(ref, inspection.tokens);
   const serial = (asked.get(inspection) ?? 0) + 1;
   asked.set(inspection, serial);
+  await inspection.open(first);
   const against = ref.against ? await ownMixer(inspection.layers[layer]!, mixer) : mixer;
   return tileOf(ref, mixer, against === mixer ? undefined : against, async () => {
     await setImmediate();

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 
-import { checkCase } from '../../src/engine/check';
+import { checkCase } from '../../src/engine/check/check';
 import { writeSafetensors } from '../../src/engine/model/safetensors';
 import { createExecutor } from '../../src/engine/runtime/executor';
 import { inFolder } from '../support/folders';

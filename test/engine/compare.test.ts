@@ -7,7 +7,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { createEngine } from '../../src/engine/engine';
 import { openCheckpoint } from '../../src/engine/model/checkpoint';
 import { readSchedule } from '../../src/engine/scheduleFile';
-import { kindOf, scheduleOf } from '../../src/engine/sweep';
+import { kindOf, scheduleOf } from '../../src/engine/compare/sweep';
 import type { Comparison } from '../../src/protocol/comparison';
 import { EVERYWHERE, type VariantChoice } from '../../src/protocol/inspection';
 import { SMALL_LLAMA, writeRandomLlama } from '../support/checkpoints';

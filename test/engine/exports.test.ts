@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 
 import { worstTokens } from '../../src/engine/analysis/hurts';
 import { createEngine } from '../../src/engine/engine';
-import { escaped } from '../../src/engine/markup';
+import { escaped } from '../../src/engine/html/markup';
 import { EVERYWHERE, type InspectionSummary, STAT_NAMES } from '../../src/protocol/inspection';
 import { Problem } from '../../src/protocol/problem';
 import { inFolder, LAB_BASE } from '../support/folders';

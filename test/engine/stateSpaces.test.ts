@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 
-import { checkCase } from '../../src/engine/check';
+import { checkCase } from '../../src/engine/check/check';
 import { describeMemory } from '../../src/engine/analysis/memory';
 import { writeSafetensors } from '../../src/engine/model/safetensors';
 import { floats, type FloatTensor } from '../../src/engine/onnx/tensor';

@@ -1,12 +1,12 @@
 /** The whole model with a candidate in every layer, for the change in its loss. */
 
-import type { CandidateResult } from '../protocol/comparison';
-import { EVERYWHERE } from '../protocol/inspection';
+import type { CandidateResult } from '../../protocol/comparison';
+import { EVERYWHERE } from '../../protocol/inspection';
 import { changedTokens } from './changedTokens';
-import { type Hooks, run } from './inspect';
-import { Inspection } from './inspection';
-import { scheduleLayers } from './schedule';
-import type { TensorStore } from './tensorStore';
+import { type Hooks, run } from '../inspect';
+import { Inspection } from '../inspection';
+import { scheduleLayers } from '../schedule';
+import type { TensorStore } from '../tensorStore';
 
 /**
  * Runs the baseline's model over the baseline's tokens again, on the same device. A dump has no model to run,

@@ -8,9 +8,9 @@ import type {
   TensorSpec,
   VariantChoice,
   VariantInfo,
-} from '../protocol/inspection';
-import type { Memory } from '../protocol/memory';
-import type { CheckResult } from './check';
+} from '../../protocol/inspection';
+import type { Memory } from '../../protocol/memory';
+import type { CheckResult } from '../check/check';
 import { memoryJson, memoryText } from './memoryReport';
 
 interface Report {

@@ -1,7 +1,7 @@
 /** From a comparison over budgets: the smallest one with which each head keeps a chosen recall. */
 
-import type { CandidateResult, Comparison, HeadBudget, HeadKind } from '../protocol/comparison';
-import type { LayerVariant, ParamValue, Schedule, VariantChoice } from '../protocol/inspection';
+import type { CandidateResult, Comparison, HeadBudget, HeadKind } from '../../protocol/comparison';
+import type { LayerVariant, ParamValue, Schedule, VariantChoice } from '../../protocol/inspection';
 
 /** What heads do in the model's own attention: `[L * H]` means over tokens, as in `StatName`. */
 export interface Habits {

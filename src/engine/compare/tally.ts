@@ -1,14 +1,14 @@
 /** What a comparison sums up, block by block, of each candidate and of the model's own attention. */
 
-import type { CandidateResult, Comparison } from '../protocol/comparison';
-import type { VariantChoice } from '../protocol/inspection';
-import { sentence } from '../protocol/problem';
-import { outputErrors } from './analysis/against';
-import { blockRecalls } from './attention';
+import type { CandidateResult, Comparison } from '../../protocol/comparison';
+import type { VariantChoice } from '../../protocol/inspection';
+import { sentence } from '../../protocol/problem';
+import { outputErrors } from '../analysis/against';
+import { blockRecalls } from '../attention';
 import { changedTokens } from './changedTokens';
-import type { LayerState } from './layerState';
-import { attention, facing, isWithin, type LayerAttention } from './schedule';
-import type { Attended, Block } from './variants/primitives/mixer';
+import type { LayerState } from '../layerState';
+import { attention, facing, isWithin, type LayerAttention } from '../schedule';
+import type { Attended, Block } from '../variants/primitives/mixer';
 
 /** What is summed up of one candidate. */
 export interface Tally {

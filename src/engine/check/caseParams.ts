@@ -1,10 +1,10 @@
 /** Parameters of a case file, as people write them. */
 
-import type { VariantInfo } from '../protocol/inspection';
-import { Problem } from '../protocol/problem';
-import type { TensorFile } from './model/safetensors';
-import { floats, type FloatTensor } from './onnx/tensor';
-import type { Tensors } from './variants/primitives/mixer';
+import type { VariantInfo } from '../../protocol/inspection';
+import { Problem } from '../../protocol/problem';
+import type { TensorFile } from '../model/safetensors';
+import { floats, type FloatTensor } from '../onnx/tensor';
+import type { Tensors } from '../variants/primitives/mixer';
 
 type Given = Readonly<Record<string, unknown>>;
 

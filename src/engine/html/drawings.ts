@@ -3,9 +3,9 @@
  * reader's light or dark scheme.
  */
 
-import type { DistanceHistogram } from '../protocol/inspection';
-import { whole } from './htmlNumbers';
-import { at, drawing, INSET, marker, rect, SPAN, text, ticks, WIDTH } from './htmlShapes';
+import type { DistanceHistogram } from '../../protocol/inspection';
+import { whole } from './numbers';
+import { at, drawing, INSET, marker, rect, SPAN, text, ticks, WIDTH } from './shapes';
 import { type Markup, tag } from './markup';
 
 export interface GridOptions {

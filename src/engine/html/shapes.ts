@@ -2,7 +2,7 @@
 
 import { scaleLinear } from 'd3-scale';
 
-import { whole } from './htmlNumbers';
+import { whole } from './numbers';
 import { type Content, type Markup, tag } from './markup';
 
 export const WIDTH = 720;

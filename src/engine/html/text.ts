@@ -1,6 +1,6 @@
 /** Stretches of the document in a report. */
 
-import type { TokenTable } from '../protocol/inspection';
+import type { TokenTable } from '../../protocol/inspection';
 import { type Markup, tag } from './markup';
 
 /** Characters before and after a token in a snippet. */

@@ -5,25 +5,17 @@
 
 import { setImmediate } from 'node:timers/promises';
 
-import type { Comparison, CompareRequest, SweepResult } from '../protocol/comparison';
-import { Cancelled, Problem } from '../protocol/problem';
-import { recallOf } from './analysis/against';
-import { blockLength, spacedTokens } from './attention';
-import {
-  addErrors,
-  addHabits,
-  addRecall,
-  type OwnTally,
-  resultOf,
-  type Tally,
-  tallyOf,
-} from './compareTally';
-import type { Hooks } from './inspect';
-import type { Inspection } from './inspection';
-import { type LayerState, ownMixer } from './layerState';
-import { sameAttention } from './schedule';
+import type { Comparison, CompareRequest, SweepResult } from '../../protocol/comparison';
+import { Cancelled, Problem } from '../../protocol/problem';
+import { recallOf } from '../analysis/against';
+import { blockLength, spacedTokens } from '../attention';
+import { addErrors, addHabits, addRecall, type OwnTally, resultOf, type Tally, tallyOf } from './tally';
+import type { Hooks } from '../inspect';
+import type { Inspection } from '../inspection';
+import { type LayerState, ownMixer } from '../layerState';
+import { sameAttention } from '../schedule';
 import { headBudgets, scheduleOf, valuesOf } from './sweep';
-import type { Mixer } from './variants/primitives/mixer';
+import type { Mixer } from '../variants/primitives/mixer';
 
 /** Tokens a head whose rows stand for all where a block does not tell its recall. */
 const SAMPLED = 48;

@@ -1,7 +1,7 @@
 /** One row of attention in a report. */
 
-import { type Row, SINK_TOKENS } from '../protocol/inspection';
-import { at, drawing, INSET, marker, type Range, rect, SPAN, ticks, WIDTH } from './htmlShapes';
+import { type Row, SINK_TOKENS } from '../../protocol/inspection';
+import { at, drawing, INSET, marker, type Range, rect, SPAN, ticks, WIDTH } from './shapes';
 import { type Content, type Markup, tag } from './markup';
 
 /** A span that takes less of the document than this is drawn once more from near. */

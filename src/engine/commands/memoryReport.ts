@@ -1,6 +1,6 @@
 /** What the command line prints of a memory. */
 
-import type { Memory, MemorySlot, SlotMemory, StateMemory } from '../protocol/memory';
+import type { Memory, MemorySlot, SlotMemory, StateMemory } from '../../protocol/memory';
 
 type TextOf = (token: number) => string;
 

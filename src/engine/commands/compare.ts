@@ -2,9 +2,9 @@
 
 import { resolve } from 'node:path';
 
-import type { CandidateResult, Comparison } from '../protocol/comparison';
-import { type DeviceChoice, EVERYWHERE, type VariantChoice } from '../protocol/inspection';
-import { Problem } from '../protocol/problem';
+import type { CandidateResult, Comparison } from '../../protocol/comparison';
+import { type DeviceChoice, EVERYWHERE, type VariantChoice } from '../../protocol/inspection';
+import { Problem } from '../../protocol/problem';
 import {
   infoOf,
   MOST_TOKENS,
@@ -13,12 +13,12 @@ import {
   showProgress,
   terminalEngine,
   variantChoice,
-} from './cliOptions';
-import { isDump } from './dump';
-import { writePieces } from './inspectionFile';
+} from './options';
+import { isDump } from '../dump';
+import { writePieces } from '../inspectionFile';
 import { showChoice } from './report';
-import { NATIVE } from './schedule';
-import { readDocument } from './text/document';
+import { NATIVE } from '../schedule';
+import { readDocument } from '../text/document';
 
 export interface CompareOptions {
   readonly model: string;

@@ -11,13 +11,13 @@ import {
   type ParamValue,
   type VariantChoice,
   type VariantInfo,
-} from '../protocol/inspection';
-import type { EngineApi } from '../protocol/engine';
-import { Problem } from '../protocol/problem';
-import { createEngine } from './engine';
-import { NATIVE } from './schedule';
-import { variantById } from './variants';
-import { parseParam } from './variants/primitives/params';
+} from '../../protocol/inspection';
+import type { EngineApi } from '../../protocol/engine';
+import { Problem } from '../../protocol/problem';
+import { createEngine } from '../engine';
+import { NATIVE } from '../schedule';
+import { variantById } from '../variants';
+import { parseParam } from '../variants/primitives/params';
 
 /** Tokens of a document, at most. */
 export const MOST_TOKENS = 2 ** 21;

@@ -11,12 +11,12 @@ import {
   STAT_NAMES,
   type StatName,
   type TokenStats,
-} from '../protocol/inspection';
-import { headGrid, histogramBars, ribbon } from './htmlDrawings';
-import { brief, fixed, percent, whole } from './htmlNumbers';
-import { data, figures, section, table } from './htmlParts';
-import { closeUp, rowDrawing } from './htmlRow';
-import { type Document, lineOf, snippet } from './htmlText';
+} from '../../protocol/inspection';
+import { headGrid, histogramBars, ribbon } from './drawings';
+import { brief, fixed, percent, whole } from './numbers';
+import { data, figures, section, table } from './parts';
+import { closeUp, rowDrawing } from './row';
+import { type Document, lineOf, snippet } from './text';
 import { type Content, type Markup, tag } from './markup';
 
 /** How many tokens a list of the greatest names. */

@@ -1,12 +1,12 @@
 /** Runs a variant on a case file, and compares with what the file expects. */
 
-import { Problem, sentence } from '../protocol/problem';
+import { Problem, sentence } from '../../protocol/problem';
 import { type CaseFile, readCase } from './caseFile';
 import { givenParams, withoutLists } from './caseParams';
-import { type Dtype, readFloats, readHeader, type TensorFile } from './model/safetensors';
-import type { OrtExecutor } from './runtime/executor';
-import { VARIANTS } from './variants';
-import type { Mixer, OutputLayout, Variant } from './variants/primitives/mixer';
+import { type Dtype, readFloats, readHeader, type TensorFile } from '../model/safetensors';
+import type { OrtExecutor } from '../runtime/executor';
+import { VARIANTS } from '../variants';
+import type { Mixer, OutputLayout, Variant } from '../variants/primitives/mixer';
 
 export interface CheckResult {
   readonly status: 'PASS' | 'FAIL' | 'SKIP';

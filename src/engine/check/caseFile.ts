@@ -1,18 +1,18 @@
 /** Case files: a layer of one variant as tensors, from anyone's training code. */
 
-import { Problem } from '../protocol/problem';
-import { readFloats, type TensorFile } from './model/safetensors';
-import { floats, type FloatTensor, showShape } from './onnx/tensor';
-import { VARIANTS } from './variants';
-import { asHeads } from './variants/primitives/caseInputs';
+import { Problem } from '../../protocol/problem';
+import { readFloats, type TensorFile } from '../model/safetensors';
+import { floats, type FloatTensor, showShape } from '../onnx/tensor';
+import { VARIANTS } from '../variants';
+import { asHeads } from '../variants/primitives/caseInputs';
 import {
   type CaseInputs,
   type Layer,
   type OutputLayout,
   paddedLength,
   type TextUnit,
-} from './variants/primitives/mixer';
-import { repeatHeads } from './variants/primitives/segments';
+} from '../variants/primitives/mixer';
+import { repeatHeads } from '../variants/primitives/segments';
 
 export interface CaseFile {
   readonly file: TensorFile;

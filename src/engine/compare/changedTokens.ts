@@ -1,6 +1,6 @@
 /** The tokens that a candidate changes most. */
 
-import type { TokenChange } from '../protocol/comparison';
+import type { TokenChange } from '../../protocol/comparison';
 
 /** Listed at most. */
 const MOST = 16;

@@ -6,11 +6,11 @@ import { readFile } from 'node:fs/promises';
 import process from 'node:process';
 import { text } from 'node:stream/consumers';
 
-import type { DeviceChoice } from '../protocol/inspection';
-import { Problem } from '../protocol/problem';
-import { checkCase } from './check';
+import type { DeviceChoice } from '../../protocol/inspection';
+import { Problem } from '../../protocol/problem';
+import { checkCase } from '../check/check';
 import { checkLine } from './report';
-import { openDevice } from './runtime/device';
+import { openDevice } from '../runtime/device';
 
 export interface CheckOptions {
   readonly device: DeviceChoice;

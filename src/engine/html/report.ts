@@ -5,10 +5,10 @@
 
 import { createHash } from 'node:crypto';
 
-import { describeChoice } from '../protocol/choiceText';
-import type { InspectionSummary, RowRef } from '../protocol/inspection';
-import { brief, fixed, whole } from './htmlNumbers';
-import { data, section } from './htmlParts';
+import { describeChoice } from '../../protocol/choiceText';
+import type { InspectionSummary, RowRef } from '../../protocol/inspection';
+import { brief, fixed, whole } from './numbers';
+import { data, section } from './parts';
 import {
   headSection,
   hurtSection,
@@ -17,11 +17,11 @@ import {
   overviewSection,
   type ReportContent,
   rowSection,
-} from './htmlSections';
-import { STYLE } from './htmlStyle';
-import { hurtsOf } from './hurts';
-import type { Inspection } from './inspection';
-import { writePieces } from './inspectionFile';
+} from './sections';
+import { STYLE } from './style';
+import { hurtsOf } from '../hurts';
+import type { Inspection } from '../inspection';
+import { writePieces } from '../inspectionFile';
 import { type Content, Markup, tag } from './markup';
 
 /** Cells of the row's drawing. */
