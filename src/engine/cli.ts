@@ -32,10 +32,9 @@ import {
 import { compare } from './commands/compare';
 import { isDump } from './dump';
 import { inspectionReport, variantTable } from './commands/report';
-import { NATIVE } from './schedule';
+import { NATIVE, VARIANT_INFOS } from './schedule';
 import { readSchedule } from './scheduleFile';
 import { readDocument } from './text/document';
-import { VARIANTS } from './variants';
 
 const ID = 'cli';
 /** Slots of a memory that are listed. */
@@ -138,8 +137,7 @@ function program(): Command {
     .description('list the attention variants and their parameters')
     .option('--json', 'print one JSON array')
     .action((options: { json?: boolean }) => {
-      const infos = [NATIVE, ...VARIANTS.map(({ info }) => info)];
-      print(options.json ? JSON.stringify(infos, undefined, 2) : variantTable(infos));
+      print(options.json ? JSON.stringify(VARIANT_INFOS, undefined, 2) : variantTable(VARIANT_INFOS));
     });
   for (const each of command.commands) each.exitOverride();
   return command;

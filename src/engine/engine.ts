@@ -22,9 +22,8 @@ import { type Job, Jobs } from './jobs';
 import { describeModel } from './models';
 import { openDevice, type OpenDevice } from './runtime/device';
 import { runtimeVersion } from './runtime/executor';
-import { NATIVE } from './schedule';
+import { VARIANT_INFOS } from './schedule';
 import { type SpillOptions, TensorStore } from './tensorStore';
-import { VARIANTS } from './variants';
 
 /** Layers of an inspection that stay in memory; more go to a file, in a folder of the user's own. */
 const DEFAULT_SPILL: SpillOptions = {
@@ -132,7 +131,7 @@ export function createEngine(events: EngineEvents, spill: Partial<SpillOptions> 
       return {
         pid: process.pid,
         runtime: runtimeVersion(),
-        variants: [NATIVE, ...VARIANTS.map(({ info }) => info)],
+        variants: VARIANT_INFOS,
       };
     },
     describeModel,

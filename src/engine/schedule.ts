@@ -5,7 +5,7 @@ import type { Note, VariantChoice, VariantInfo } from '../protocol/inspection';
 import { Problem } from '../protocol/problem';
 import type { NativeAttention } from './model/decoder';
 import { numberList } from './numberList';
-import { variantById } from './variants';
+import { variantById, VARIANTS } from './variants';
 import type { Tensors, Variant } from './variants/primitives/mixer';
 import { resolveParams } from './variants/primitives/params';
 
@@ -22,6 +22,9 @@ export const NATIVE: VariantInfo = {
   params: {},
   tensors: {},
 };
+
+/** What can be chosen. */
+export const VARIANT_INFOS: readonly VariantInfo[] = [NATIVE, ...VARIANTS.map(({ info }) => info)];
 
 export interface LayerAttention {
   readonly variant: Variant;
