@@ -14,6 +14,8 @@ export const RIBBON_HEIGHT = 108;
 
 const TOP = 14;
 const BOTTOM = 24;
+/** Between a label and what stands beside it. */
+const LABEL_GAP = 8;
 
 export interface RibbonData {
   /** What there is of the statistic; NaN where not yet computed. */
@@ -72,8 +74,11 @@ export function drawRibbon(context: Context, size: Size, data: RibbonData, palet
   context.fillStyle = palette.muted;
   context.textBaseline = 'top';
   context.textAlign = 'left';
+  let taken = axis.left;
   if (most !== undefined) {
-    context.fillText(`max ${data.text(most)}`, axis.left, 0);
+    const words = `max ${data.text(most)}`;
+    context.fillText(words, axis.left, 0);
+    taken += context.measureText(words).width + LABEL_GAP;
     context.strokeStyle = palette.line;
     context.setLineDash([2, 3]);
     line(context, axis.left, TOP - 1, axis.right, TOP - 1);
@@ -87,7 +92,7 @@ export function drawRibbon(context: Context, size: Size, data: RibbonData, palet
     const x = clamp(axis.x(token + 0.5), axis.left, axis.right);
     if (selected) {
       drawMarker(context, x, TOP - 6, base, palette);
-      drawValue(context, axis, x, data.text(data.value ?? Number.NaN), palette);
+      drawValue(context, axis, x, taken, data.text(data.value ?? Number.NaN), palette);
     } else {
       context.strokeStyle = palette.muted;
       line(context, x - 0.5, TOP, x - 0.5, base);
@@ -97,11 +102,19 @@ export function drawRibbon(context: Context, size: Size, data: RibbonData, palet
   drawWindow(context, axis, size.height - 3, palette);
 }
 
-/** The selected token's value beside its marker, on the side that has room. */
-function drawValue(context: Context, axis: Axis, x: number, text: string, palette: Palette): void {
-  const width = context.measureText(text).width;
+/** The selected token's value beside its marker, on the side that has room, past what is `taken` on the left. */
+function drawValue(
+  context: Context,
+  axis: Axis,
+  x: number,
+  taken: number,
+  text: string,
+  palette: Palette,
+): void {
+  const { width } = context.measureText(text);
+  const beside = x + LABEL_GAP + width > axis.right ? x - LABEL_GAP - width : x + LABEL_GAP;
   context.fillStyle = palette.foreground;
   context.textBaseline = 'top';
   context.textAlign = 'left';
-  context.fillText(text, x + 8 + width > axis.right ? x - 8 - width : x + 8, 0);
+  context.fillText(text, Math.max(taken, beside), 0);
 }
