@@ -105,6 +105,7 @@ describe('inspect', () => {
       'mode',
       'layerVariants',
       'device',
+      'weights',
       'tokens',
       'layers',
       'heads',
