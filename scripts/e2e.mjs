@@ -1,9 +1,13 @@
-/** Packages the extension, installs it into a VS Code server, and runs the end-to-end suites. */
+/**
+ * Packages the extension, installs it into a VS Code server, and runs the end-to-end suites:
+ * `e2e.mjs [VSIX] [--only SUITE]`.
+ */
 
 import { mkdirSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import process from 'node:process';
+import { parseArgs } from 'node:util';
 
 import { chromiumOptions } from './lib/chromium.mjs';
 import { ensureCodeServer } from './lib/codeServer.mjs';
@@ -13,10 +17,12 @@ import { script } from './lib/run.mjs';
 import { installVsix, quietSettings, startServer, temporaryFolder, writeSettings } from './lib/server.mjs';
 import { packageVsix } from './lib/vsix.mjs';
 
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { only: { type: 'string' } } });
+
 await script(async () => {
   await ensureSystemPackages(browserPackages);
   const codeServer = await ensureCodeServer();
-  const vsix = process.argv[2] ?? (await packageVsix());
+  const vsix = positionals[0] ?? (await packageVsix());
   const scratch = temporaryFolder('e2e');
   const dataDir = join(scratch.path, 'data');
   const extensionsDir = join(scratch.path, 'extensions');
@@ -38,9 +44,9 @@ await script(async () => {
       serverPid: server.child.pid,
       chromium: chromiumOptions(),
     });
-    /** @type {{ run(): Promise<number> }} */
+    /** @type {{ run(only?: string): Promise<number> }} */
     const suites = createRequire(import.meta.url)(join(out, 'test', 'e2e', 'index.js'));
-    return (await suites.run()) === 0 ? 0 : 1;
+    return (await suites.run(values.only)) === 0 ? 0 : 1;
   } finally {
     await server.stop();
     scratch.remove();
