@@ -11,6 +11,8 @@ import { THEMES } from './workbench';
 
 const NAME = 'guide.md';
 
+const SECOND = 'vscode-dropdown[aria-label="Compare with"]';
+
 /** Characters of the bundled example that are inspected: some 1,500 tokens. */
 const LENGTH = 5200;
 
@@ -44,6 +46,12 @@ const variant = (id: string, params: Readonly<Record<string, unknown>>, mode: st
 const DENSE_LOOKS: readonly (readonly [Theme, Size])[] = [
   ['light', 'narrow'],
   ['dark', 'wide'],
+];
+
+const COMPARED_LOOKS: readonly (readonly [Theme, Size])[] = [
+  ...both('light'),
+  ...both('dark'),
+  ...both('high-contrast'),
 ];
 
 /** The first fills every view; each of the others fills some in another way. */
@@ -111,6 +119,31 @@ describeInWorkbench('views', open => {
   for (const [theme, size] of DENSE_LOOKS) {
     it(`shows dense attention in the ${theme} theme, ${size}`, () => look('dense', theme, size));
   }
+
+  it('has swept a budget, and laid another variant beside the row', async () => {
+    const workbench = open();
+    await workbench.command('Longsight: Sweep a Budget');
+    await workbench.choose('Sliding window');
+    await workbench.choose('window');
+    await workbench.answer(/Values of window to try/, '16, 64, 256');
+    await workbench.answer(/share of a head/, '0.8');
+    const comparison = panel.view('compare');
+    await comparison.locator('[role="grid"], table').first().waitFor();
+    await comparison.locator('.running').waitFor({ state: 'hidden' });
+    await panel.frame.locator(SECOND).focus();
+    await workbench.press('ArrowDown', 'ArrowDown');
+    await panel.view('row').locator('.second-variant .fields vscode-text-field').first().waitFor();
+  });
+
+  for (const [theme, size] of COMPARED_LOOKS) {
+    it(`shows compared variants in the ${theme} theme, ${size}`, () => look('compared', theme, size));
+  }
+
+  it('takes the other variant away again', async () => {
+    await panel.frame.locator(SECOND).focus();
+    await open().press('Home');
+    await panel.view('row').locator('.second-variant .fields').waitFor({ state: 'hidden' });
+  });
 
   for (const [name, { settings, says, looks }] of Object.entries(RUNS)) {
     it(`has inspected it with ${name}`, async () => {

@@ -147,6 +147,13 @@ export class Workbench {
     await this.press('Enter');
   }
 
+  /** Types a text into the open box that asks with these words. */
+  async answer(question: RegExp, text: string): Promise<void> {
+    await this.page.locator('.quick-input-widget').filter({ hasText: question }).waitFor();
+    await this.quickInput().fill(text);
+    await this.press('Enter');
+  }
+
   /** Closes the editor in front. */
   async closeEditor(): Promise<void> {
     const tabs = this.page.locator('.tabs-container .tab');
