@@ -131,7 +131,7 @@ describeInWorkbench('views', open => {
     await comparison.locator('[role="grid"], table').first().waitFor();
     await comparison.locator('.running').waitFor({ state: 'hidden' });
     await panel.frame.locator(SECOND).focus();
-    await workbench.press('ArrowDown', 'ArrowDown');
+    await workbench.press('ArrowDown', 'ArrowDown', 'ArrowDown');
     await panel.view('row').locator('.second-variant .fields vscode-text-field').first().waitFor();
   });
 
