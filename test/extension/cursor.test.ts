@@ -22,7 +22,7 @@ describe('the text under a moving cursor', () => {
     this.timeout(400_000);
     const { app, decorations } = await extension().activate();
     await app.choices.setVariant({ id: 'local', params: {} });
-    const { editor, inspection } = await inspected(app, LONG);
+    const { editor, inspection } = await inspected(app, LONG, 380_000);
     await app.choices.setVariant({ id: 'native', params: {} });
     const { tokens } = inspection.summary;
     assert.ok(tokens >= TOKENS, `only ${String(tokens)} tokens`);

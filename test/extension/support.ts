@@ -21,16 +21,17 @@ export async function activate(): Promise<App> {
 /** Opens an unsaved document in an editor. */
 export async function open(content: string): Promise<vscode.TextEditor> {
   const document = await vscode.workspace.openTextDocument({ content, language: 'plaintext' });
-  return await vscode.window.showTextDocument(document, { preview: false });
+  return await within(vscode.window.showTextDocument(document, { preview: false }), 'the editor');
 }
 
 /** Opens an unsaved document, inspects it by command, and answers its inspection. */
 export async function inspected(
   app: App,
   content: string,
+  limit = 40_000,
 ): Promise<{ readonly editor: vscode.TextEditor; readonly inspection: Inspection }> {
   const editor = await open(content);
-  await vscode.commands.executeCommand('longsight.inspectDocument');
+  await within(vscode.commands.executeCommand('longsight.inspectDocument'), 'the inspection', limit);
   return { editor, inspection: inspectionOf(app, editor) };
 }
 
