@@ -36,7 +36,7 @@ await script(async () => {
 
   const server = await startServer({ codeServer, dataDir, extensionsDir });
   try {
-    // The suites' side of this is test/support/workbench.ts.
+    // The suites' side of this is test/e2e/workbench.ts.
     process.env.LONGSIGHT_E2E = JSON.stringify({
       address: server.address(folder),
       folder,

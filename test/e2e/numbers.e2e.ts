@@ -69,11 +69,7 @@ describeInWorkbench('numbers', open => {
   /** Saves through a view's export menu and the save dialog; what was written. */
   async function exported(view: string, item: string, name: string): Promise<string> {
     const workbench = open();
-    const menu = panel.view(view).locator('.menu-holder');
-    await menu.locator('vscode-button').focus();
-    await workbench.press('Enter');
-    await menu.getByRole('menuitem', { name: item }).focus();
-    await workbench.press('Enter');
+    await panel.chooseExport(view, item);
     await workbench.saveAs(saved(name));
     const kind = extname(name).slice(1).toUpperCase();
     await panel.frame.getByText(new RegExp(`^Saved .* as ${kind}\\.$`)).waitFor({ state: 'attached' });

@@ -63,6 +63,27 @@ export class Panel {
     return view;
   }
 
+  /**
+   * Takes an entry of a view's export menu, which opens the dialog that asks where to. Once more where the menu
+   * closed: VS Code moves the focus back some time after an earlier dialog has gone, and a menu without it closes.
+   */
+  async chooseExport(view: string, item: string): Promise<void> {
+    const menu = this.view(view).locator('.menu-holder');
+    const entry = menu.getByRole('menuitem', { name: item });
+    for (let attempt = 0; attempt < 5; attempt++) {
+      if (!(await entry.isVisible())) await menu.locator('vscode-button').press('Enter');
+      const isOpen = await entry
+        .press('Enter', { timeout: 3000 })
+        .then(() => this.workbench.quickInput().waitFor({ timeout: 6000 }))
+        .then(
+          () => true,
+          () => false,
+        );
+      if (isOpen) return;
+    }
+    throw new Error(`${item} in the export menu of ${view} opened no dialog.`);
+  }
+
   /** Makes the window so wide and so high that the whole panel is in view, and waits until it is drawn. */
   async showAll(window: number, sideBar: number): Promise<void> {
     await this.workbench.resize(window, TALL);
