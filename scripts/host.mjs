@@ -1,8 +1,9 @@
-/** Runs the compiled suite inside VS Code's extension host, in the VS Code server's workbench. */
+/** Runs the compiled suites inside VS Code's extension host, in the VS Code server's workbench: `[--only SUITE]`. */
 
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
+import { parseArgs } from 'node:util';
 
 import { chromium } from 'playwright-core';
 
@@ -13,6 +14,7 @@ import { out, root } from './lib/paths.mjs';
 import { Failure, script } from './lib/run.mjs';
 import { quietSettings, startServer, temporaryFolder, writeSettings } from './lib/server.mjs';
 
+const { only = '' } = parseArgs({ options: { only: { type: 'string' } } }).values;
 const limitMs = 600_000;
 const suite = join(out, 'test', 'extension', 'index');
 const lines = join(out, 'results', 'host.txt');
@@ -33,7 +35,7 @@ await script(async () => {
     dataDir,
     extensionsDir: join(scratch.path, 'extensions'),
     automation: true,
-    env: { LONGSIGHT_TEST_FOLDER: folder },
+    env: { LONGSIGHT_TEST_FOLDER: folder, LONGSIGHT_TEST_ONLY: only },
   });
   const browser = await chromium.launch(chromiumOptions());
   try {
