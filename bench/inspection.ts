@@ -5,7 +5,7 @@ import type { Compared } from './inspectionTask';
 import { figure, markdownTable } from './markdown';
 import type { Options, Report } from './report';
 
-const SIZES = [2048, 4096, 8192, 16_384, 32_768, 65_536];
+const SIZES = [2048, 4096, 8192, 16_384, 32_768, 65_536, 131_072];
 
 export async function inspection({ sizes = SIZES, say }: Options): Promise<Report> {
   const found: Compared[] = [];
