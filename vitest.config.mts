@@ -14,7 +14,7 @@ export default defineConfig({
     // Processes, not threads: ONNX Runtime allows one GPU thread a process.
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 });

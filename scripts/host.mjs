@@ -15,7 +15,8 @@ import { Failure, script } from './lib/run.mjs';
 import { quietSettings, startServer, temporaryFolder, writeSettings } from './lib/server.mjs';
 
 const { only = '' } = parseArgs({ options: { only: { type: 'string' } } }).values;
-const limitMs = 600_000;
+/** Several times what the suites take, which name what did not come long before. */
+const limitMs = 1_200_000;
 const suite = join(out, 'test', 'extension', 'index');
 const lines = join(out, 'results', 'host.txt');
 
@@ -38,18 +39,25 @@ await script(async () => {
     env: { LONGSIGHT_TEST_FOLDER: folder, LONGSIGHT_TEST_ONLY: only },
   });
   const browser = await chromium.launch(chromiumOptions());
+  /** @type {NodeJS.Timeout | undefined} */
+  let limit;
   try {
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
     /** @type {Promise<number>} */
     const ended = new Promise((done, fail) => {
-      const timer = setTimeout(() => {
+      limit = setTimeout(() => {
         fail(new Failure(`The suite did not end within ${limitMs / 1000} s.`));
       }, limitMs);
-      void page.exposeFunction('codeAutomationExit', (/** @type {number} */ code) => {
-        clearTimeout(timer);
-        done(code);
+      server.child.once('exit', () => {
+        fail(new Failure('The VS Code server ended before the suite.'));
       });
+      page.once('crash', () => {
+        fail(new Failure('The page of VS Code crashed.'));
+      });
+      void page.exposeFunction('codeAutomationExit', done);
     });
+    // Who awaits it may fail before.
+    ended.catch(() => {});
     /** @type {string[]} what the workbench logs; only of interest when the suite never ends */
     const log = [];
     await page.exposeFunction(
@@ -64,18 +72,19 @@ await script(async () => {
       ['extensionDevelopmentPath', remote(root)],
       ['extensionTestsPath', remote(suite)],
     ]);
-    await page.goto(server.address(folder, payload));
     try {
+      await page.goto(server.address(folder, payload), { timeout: 180_000 });
       return await ended;
     } catch (error) {
       console.error(log.slice(-40).join('\n'));
       mkdirSync(join(out, 'screenshots'), { recursive: true });
-      await page.screenshot({ path: join(out, 'screenshots', 'host-timeout.png') });
+      await page.screenshot({ path: join(out, 'screenshots', 'host-timeout.png') }).catch(() => {});
       throw error;
     } finally {
       if (existsSync(lines)) process.stdout.write(readFileSync(lines));
     }
   } finally {
+    clearTimeout(limit);
     await browser.close();
     await server.stop();
     scratch.remove();

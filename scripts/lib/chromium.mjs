@@ -17,5 +17,5 @@ export function chromiumOptions() {
     ],
     ...['--disable-component-update', '--disable-sync', '--force-color-profile=srgb'],
   ];
-  return { executablePath, args };
+  return { executablePath, args, timeout: 120_000 };
 }

@@ -23,7 +23,17 @@ import { Failure, run, start, stop } from './run.mjs';
 /** A folder of our own under the system's temporary folder. @param {string} name */
 export function temporaryFolder(name) {
   const path = mkdtempSync(join(tmpdir(), `longsight-${name}-`));
-  return { path, remove: () => rmSync(path, { recursive: true, force: true, maxRetries: 5 }) };
+  return {
+    path,
+    remove: () => {
+      try {
+        rmSync(path, { recursive: true, force: true, maxRetries: 10 });
+      } catch (error) {
+        // A process that is on its way out still writes there; what the run found stands all the same.
+        console.warn(`${path} was left behind: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    },
+  };
 }
 
 /** Settings that keep what is not Longsight out of the way. */
@@ -41,6 +51,8 @@ export function writeSettings(dataDir, settings) {
   writeFileSync(join(folder, 'settings.json'), JSON.stringify(settings, undefined, 2));
 }
 
+class EndedEarly extends Failure {}
+
 /** @returns {Promise<number>} a free port of the loopback interface */
 function freePort() {
   return new Promise((done, fail) => {
@@ -57,7 +69,7 @@ function freePort() {
 }
 
 /** @param {string} url @param {() => boolean} alive */
-async function waitUntilItAnswers(url, alive, limitMs = 60_000) {
+async function waitUntilItAnswers(url, alive, limitMs = 180_000) {
   const deadline = Date.now() + limitMs;
   while (Date.now() < deadline && alive()) {
     try {
@@ -67,21 +79,23 @@ async function waitUntilItAnswers(url, alive, limitMs = 60_000) {
       await new Promise(done => setTimeout(done, 100));
     }
   }
-  throw new Failure(
-    alive() ? `The VS Code server did not answer at ${url}.` : 'The VS Code server ended early.',
-  );
+  if (alive()) throw new Failure(`The VS Code server did not answer at ${url}.`);
+  throw new EndedEarly('The VS Code server ended early.');
 }
 
-/** @param {ServerOptions} options */
-export async function startServer({
-  codeServer,
-  dataDir,
-  extensionsDir,
-  token,
-  automation = false,
-  env = {},
-}) {
-  const port = await freePort();
+/** Starts the server on a free port; on another one where a program was faster to take it. @param {ServerOptions} options */
+export async function startServer(options) {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await startOn(await freePort(), options);
+    } catch (error) {
+      if (!(error instanceof EndedEarly) || attempt === 3) throw error;
+    }
+  }
+}
+
+/** @param {number} port @param {ServerOptions} options */
+async function startOn(port, { codeServer, dataDir, extensionsDir, token, automation = false, env = {} }) {
   const access = token === undefined ? ['--without-connection-token'] : ['--connection-token', token];
   const args = [
     ...['--accept-server-license-terms', ...access, '--host', '127.0.0.1', '--port', String(port)],

@@ -44,9 +44,11 @@ export class CompareResults {
       engine.progress.on(progress => this.progressed(progress)),
       inspections.changed.on(change => {
         if (change !== 'data') return;
-        for (const document of this.held.keys()) {
+        for (const [document, held] of this.held) {
           const { inspection, running } = inspections.of(document);
-          if (inspection === undefined && running === undefined) this.held.delete(document);
+          if (inspection !== undefined || running !== undefined) continue;
+          this.held.delete(document);
+          if (held.running !== undefined) void engine.cancel(held.running.id);
         }
       }),
     ];
@@ -64,7 +66,8 @@ export class CompareResults {
 
   /** A comparison of the document that is still going is cancelled. @throws whatever went wrong. */
   async compare(inspection: Inspection, candidates: Candidates): Promise<void> {
-    await this.cancel(inspection);
+    // Not waited for: another call must not come between and find nothing to cancel.
+    void this.cancel(inspection);
     const id = `${inspection.id} compare ${++this.serial}`;
     const running = { id, fraction: 0, phase: 'Comparing' };
     const finished = this.heldFor(inspection)?.finished;

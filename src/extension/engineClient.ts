@@ -4,6 +4,7 @@
  */
 
 import { existsSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import type {
   EngineApi,
   EngineEvents,
@@ -89,6 +90,8 @@ export class EngineClient implements EngineApi {
   private readonly runs = new Map<string, Run>();
   /** Inspections that the process holds. */
   private readonly open = new Set<string>();
+  /** Questions under way. */
+  private asking = 0;
   private resting: NodeJS.Timeout | undefined;
   private engine: EngineProcess | undefined;
   private disposed = false;
@@ -241,7 +244,9 @@ export class EngineClient implements EngineApi {
     clearTimeout(this.resting);
     if (this.engine === undefined) return;
     this.resting = setTimeout(() => {
-      if (this.open.size === 0 && this.runs.size === 0) void this.stop(RESTED);
+      if (this.open.size > 0 || this.runs.size > 0) return;
+      if (this.asking > 0) this.restWhenIdle();
+      else void this.stop(RESTED);
     }, this.patience.idle);
     this.resting.unref();
   }
@@ -256,15 +261,23 @@ export class EngineClient implements EngineApi {
     this.engine = undefined;
     this.open.clear();
     engine.kill(reason);
-    await engine.ended;
+    // Told once the callers of those runs have heard, and before the process is gone: a large one takes a while to
+    // go, and what the next engine holds by then is not lost with it.
+    await setImmediate();
     this.exited.emit({ reason, expected: true, interrupted: false });
+    await engine.ended;
   }
 
   private async ask<K extends keyof EngineApi>(
     method: K,
     ...args: Parameters<EngineApi[K]>
   ): Promise<Awaited<ReturnType<EngineApi[K]>>> {
-    return await this.start().call(method, ...args);
+    this.asking += 1;
+    try {
+      return await this.start().call(method, ...args);
+    } finally {
+      this.asking -= 1;
+    }
   }
 
   private start(): EngineProcess {

@@ -52,7 +52,10 @@ export class Inspections {
     this.engine = engine;
     this.subscriptions = [
       vscode.workspace.onDidChangeTextDocument(event => this.edited(event)),
-      vscode.workspace.onDidCloseTextDocument(document => this.closed(document.uri.toString())),
+      vscode.workspace.onDidCloseTextDocument(({ isClosed, uri }) => {
+        // The editor tells of it as well when the language of a document changes, which stays open.
+        if (isClosed) this.closed(uri.toString());
+      }),
       vscode.window.onDidChangeActiveTextEditor(editor => this.focus(editor)),
       engine.exited.on(({ reason, expected }) =>
         this.forgetAll(expected ? `${reason} Inspect again.` : `${reason} Inspect again to start a new one.`),

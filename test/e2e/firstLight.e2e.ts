@@ -27,8 +27,7 @@ describeInWorkbench('first light', open => {
   });
 
   it('says in a hover what a word attends to', async () => {
-    const text = await open().hover('fishermen');
-    assert.match(text, /Token \d+ of \d+/);
+    const text = await open().hover('fishermen', /Token \d+ of \d+/);
     assert.match(text, /Loss [\d.]+ nats/);
     assert.match(text, /Layer \d+, head \d+/);
     assert.match(text, /attended/);
@@ -66,6 +65,7 @@ describeInWorkbench('first light', open => {
       it(`is drawn beside the text in the ${theme} theme, ${size}`, async () => {
         const workbench = open();
         await workbench.setTheme(theme);
+        await panel.wears(theme);
         await workbench.resize(window[0], window[1]);
         await workbench.sideBar(sideBar);
         await workbench.page.mouse.move(window[0] - 100, window[1] - 200);
@@ -102,6 +102,7 @@ describeInWorkbench('first light', open => {
   it('shows in the map what the variant misses', async () => {
     const workbench = open();
     await workbench.setTheme('dark');
+    await panel.wears('dark');
     const map = panel.view('map');
     for (const name of ['memory', 'map']) {
       await panel.see(name);

@@ -3,7 +3,8 @@
 import { source as axeSource, type AxeResults, type RunOptions } from 'axe-core';
 import type { Frame, Locator } from 'playwright-core';
 
-import type { Workbench } from './workbench';
+import type { Theme, Workbench } from './workbench';
+import { appears, inTime } from './workbench';
 
 /** Higher than any panel: at this height everything is in view at once. */
 const TALL = 5600;
@@ -13,6 +14,12 @@ const EDGE = 60;
 
 /** Looking at every pixel takes a while. */
 const NOW_AND_THEN = { polling: 200 };
+
+/** Where the keyboard's focus is: the view, and the name of the element in it. */
+interface Place {
+  readonly view: string;
+  readonly name: string;
+}
 
 export class Panel {
   private readonly workbench: Workbench;
@@ -28,10 +35,16 @@ export class Panel {
     return this.shown;
   }
 
-  /** Opens the panel from the command palette. */
+  /** Opens the panel from the command palette, and waits until it has the keyboard. */
   async open(): Promise<void> {
-    await this.workbench.command('Longsight: Show Panel');
-    await this.find('section[data-view="header"]');
+    for (let attempt = 0; attempt < 4; attempt++) {
+      await this.workbench.command('Longsight: Show Panel');
+      await this.find('section[data-view="header"]');
+      // A webview gets the focus some time after the command has run.
+      const focus = this.frame.waitForFunction(() => document.hasFocus(), undefined, { timeout: 15_000 });
+      if (await inTime(focus)) return;
+    }
+    throw new Error('The panel did not get the focus.');
   }
 
   /** Takes the webview that holds `selector` for the panel. */
@@ -72,14 +85,8 @@ export class Panel {
     const entry = menu.getByRole('menuitem', { name: item });
     for (let attempt = 0; attempt < 5; attempt++) {
       if (!(await entry.isVisible())) await menu.locator('vscode-button').press('Enter');
-      const isOpen = await entry
-        .press('Enter', { timeout: 3000 })
-        .then(() => this.workbench.quickInput().waitFor({ timeout: 6000 }))
-        .then(
-          () => true,
-          () => false,
-        );
-      if (isOpen) return;
+      const isTaken = await inTime(entry.press('Enter', { timeout: 3000 }));
+      if (isTaken && (await appears(this.workbench.quickInput(), 6000))) return;
     }
     throw new Error(`${item} in the export menu of ${view} opened no dialog.`);
   }
@@ -171,8 +178,31 @@ export class Panel {
     });
   }
 
-  /** Where the keyboard's focus is: the view, and the name of the element in it. */
-  focused(): Promise<{ readonly view: string; readonly name: string } | undefined> {
+  /** Waits until the page wears the theme's colours. */
+  async wears(theme: Theme): Promise<void> {
+    await this.frame.waitForFunction(
+      kind => document.body.dataset['vscodeThemeKind'] === kind,
+      `vscode-${theme}`,
+    );
+  }
+
+  /** Waits until the keyboard's focus is there. */
+  async hasFocus(wanted: Partial<Place>): Promise<void> {
+    let place: Place | undefined;
+    const isThere = async (): Promise<boolean> => {
+      place = await this.focused();
+      const { view, name } = { ...place, ...wanted };
+      return place !== undefined && place.view === view && place.name === name;
+    };
+    try {
+      await this.workbench.until(`the focus is on ${JSON.stringify(wanted)}`, isThere, 20_000);
+    } catch (error) {
+      throw new Error(`${(error as Error).message} It is on ${JSON.stringify(place ?? 'nothing')}.`);
+    }
+  }
+
+  /** Where the keyboard's focus is; undefined outside the panel. */
+  focused(): Promise<Place | undefined> {
     return this.frame.evaluate(() => {
       const element = document.activeElement;
       if (element === null || element === document.body || !document.hasFocus()) return undefined;

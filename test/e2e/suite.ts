@@ -5,7 +5,8 @@ import { Workbench } from './workbench';
 /** @param tests declares the tests; what it is given answers the window once they run */
 export function describeInWorkbench(title: string, tests: (open: () => Workbench) => void): void {
   describe(title, function () {
-    this.timeout(120_000);
+    // What a test waits for has limits of its own, which say what did not come.
+    this.timeout(300_000);
     this.bail(true);
     let workbench: Workbench | undefined;
     const open = (): Workbench => {

@@ -95,6 +95,7 @@ describeInWorkbench('views', open => {
   async function look(run: string, theme: Theme, size: Size): Promise<void> {
     const workbench = open();
     await workbench.setTheme(theme);
+    await panel.wears(theme);
     const [window, sideBar] = SIZES[size];
     await panel.showAll(window, sideBar);
     await panel.picture(`${run}-${theme}-${size}`);
@@ -172,6 +173,7 @@ describeInWorkbench('views', open => {
     await panel.picture('tables-dark-wide');
     for (const theme of Object.keys(THEMES) as Theme[]) {
       await workbench.setTheme(theme);
+      await panel.wears(theme);
       const violations = await panel.violations();
       assert.deepEqual(violations, [], violations.join('\n\n'));
     }

@@ -32,6 +32,9 @@ export const THEMES = {
 
 export type Theme = keyof typeof THEMES;
 
+/** What does not come within so many milliseconds does not come, on a busy machine either. */
+export const PATIENCE = 60_000;
+
 export class Workbench {
   readonly stage: Stage;
   readonly page: Page;
@@ -52,7 +55,8 @@ export class Workbench {
     mkdirSync(folder, { recursive: true });
     const browser = await chromium.launch(prepared.chromium);
     const page = await browser.newPage({ viewport: { width, height } });
-    page.setDefaultTimeout(30_000);
+    page.setDefaultTimeout(PATIENCE);
+    page.setDefaultNavigationTimeout(2 * PATIENCE);
     const workbench = new Workbench({ ...prepared, folder }, browser, page);
     workbench.replaceSettings({});
     const address = new URL(prepared.address);
@@ -66,9 +70,17 @@ export class Workbench {
     return this.browser.close();
   }
 
+  /** Asks again and again until it is so. */
+  async until(what: string, holds: () => Promise<boolean>, limit = PATIENCE): Promise<void> {
+    for (const end = Date.now() + limit; !(await holds());) {
+      if (Date.now() > end) throw new Error(`Waited ${limit} ms in vain until ${what}.`);
+      await this.page.waitForTimeout(50);
+    }
+  }
+
   /** Reloads the window: another page, another extension host, another engine. */
   async reload(): Promise<void> {
-    const reloaded = this.page.waitForEvent('load');
+    const reloaded = this.page.waitForEvent('load', { timeout: 2 * PATIENCE });
     // Not the browser's own reload, which leaves VS Code no time to write down what is open.
     await this.command('Developer: Reload Window');
     await reloaded;
@@ -100,15 +112,20 @@ export class Workbench {
     return this.page.setViewportSize({ width, height });
   }
 
-  /** Drags the edge of the side bar until it has this width. */
+  /** Drags the edge of the side bar until it has this width; again where the window was being laid out meanwhile. */
   async sideBar(width: number): Promise<void> {
-    const box = await this.page.locator('.part.sidebar').boundingBox();
-    if (box === null) throw new Error('The side bar is closed.');
-    const y = box.y + box.height / 2;
-    await this.page.mouse.move(box.x + box.width, y);
-    await this.page.mouse.down();
-    await this.page.mouse.move(box.x + width, y, { steps: 3 });
-    await this.page.mouse.up();
+    const bar = this.page.locator('.part.sidebar');
+    for (let attempt = 0; ; attempt++) {
+      const box = await bar.boundingBox();
+      if (box === null) throw new Error('The side bar is closed.');
+      if (Math.abs(box.width - width) <= 4) return;
+      if (attempt === 5) throw new Error(`The side bar stayed ${box.width} pixels wide instead of ${width}.`);
+      const y = box.y + box.height / 2;
+      await this.page.mouse.move(box.x + box.width, y);
+      await this.page.mouse.down();
+      await this.page.mouse.move(box.x + width, y, { steps: 3 });
+      await this.page.mouse.up();
+    }
   }
 
   /** Runs a command by its title in the command palette, as `Category: Title`, with keys alone. */
@@ -121,12 +138,7 @@ export class Workbench {
   async openList(key: string): Promise<void> {
     for (let attempt = 0; attempt < 5; attempt++) {
       await this.press(key);
-      const opened = this.quickInput().waitFor({ timeout: 4000 });
-      const isOpen = await opened.then(
-        () => true,
-        () => false,
-      );
-      if (isOpen) return;
+      if (await appears(this.quickInput(), 6000)) return;
     }
     throw new Error(`${key} opened no list.`);
   }
@@ -134,16 +146,24 @@ export class Workbench {
   /** Takes the first entry with this text from the open list, after typing `query`. */
   async choose(entry: string, query = entry): Promise<void> {
     const input = this.quickInput();
-    await input.waitFor();
-    await input.fill(query);
-    const row = this.page.locator('.quick-input-list .monaco-list-row').filter({ hasText: entry });
-    await row.first().waitFor();
+    const rows = this.page.locator('.quick-input-list .monaco-list-row').filter({ hasText: entry });
     const focused = this.page.locator('.quick-input-list .monaco-list-row.focused', { hasText: entry });
-    // What was used lately may stand above it.
-    for (let step = 0; step < 20 && (await focused.count()) === 0; step++) {
-      await this.press('ArrowDown');
-      await this.page.waitForTimeout(20);
-    }
+    await input.waitFor();
+    // What is typed into a list that gives way to the next one is gone with it, and a list looks again when it changes.
+    await this.until(`a list has the entry ${entry}`, async () => {
+      if ((await rows.count()) > 0 && (await input.inputValue()) === query) return true;
+      await input.fill(query.slice(0, -1));
+      await input.fill(query);
+      return appears(rows.first(), 4000);
+    });
+    // What was used lately may stand above it, and the list may still be narrowing.
+    let calm = 0;
+    await this.until(`the entry ${entry} has the focus`, async () => {
+      const hasFocus = (await focused.count()) > 0;
+      calm = hasFocus ? calm + 1 : 0;
+      if (!hasFocus) await this.press('ArrowDown');
+      return calm > 1;
+    });
     await this.press('Enter');
   }
 
@@ -154,11 +174,20 @@ export class Workbench {
     await this.press('Enter');
   }
 
+  /** Moves the focus to the text; presses again where the key was lost while the focus moved. */
+  async toEditor(): Promise<void> {
+    for (let attempt = 0; attempt < 5; attempt++) {
+      await this.press('Control+1');
+      if (await appears(this.page.locator('.monaco-editor.focused').first(), 6000)) return;
+    }
+    throw new Error('The editor did not get the focus.');
+  }
+
   /** Closes the editor in front. */
   async closeEditor(): Promise<void> {
     const tabs = this.page.locator('.tabs-container .tab');
     const before = await tabs.count();
-    await this.press('Control+1');
+    await this.toEditor();
     await this.command('View: Close Editor');
     await this.page.waitForFunction(
       most => document.querySelectorAll('.tabs-container .tab').length < most,
@@ -177,18 +206,23 @@ export class Workbench {
   /** Types a path into the open file dialog, confirms it, and waits until the file is there. */
   async saveAs(path: string): Promise<void> {
     const input = this.quickInput();
+    const widget = this.page.locator('.quick-input-widget');
     await input.waitFor();
-    // The dialog puts its own suggestion there whenever it has looked into a folder.
-    let calm = 0;
-    while (calm < 3) {
-      calm = (await input.inputValue()) === path ? calm + 1 : 0;
-      if (calm === 0) await input.fill(path);
-      await this.page.waitForTimeout(100);
+    for (let attempt = 0; attempt < 5; attempt++) {
+      // The dialog puts its own suggestion there whenever it has looked into a folder.
+      let calm = 0;
+      await this.until('the dialog leaves the path alone', async () => {
+        calm = (await input.inputValue()) === path ? calm + 1 : 0;
+        if (calm === 0) await input.fill(path);
+        await this.page.waitForTimeout(50);
+        return calm >= 3;
+      });
+      await this.press('Enter');
+      // While it still looks, it does not take the answer.
+      if (!(await inTime(widget.waitFor({ state: 'hidden', timeout: 6000 })))) continue;
+      return this.until(`${path} is there`, () => Promise.resolve(existsSync(path)));
     }
-    await this.press('Enter');
-    await this.page.locator('.quick-input-widget').waitFor({ state: 'hidden' });
-    const deadline = Date.now() + 10_000;
-    while (!existsSync(path) && Date.now() < deadline) await this.page.waitForTimeout(50);
+    throw new Error(`The dialog did not take the path ${path}.`);
   }
 
   quickInput(): Locator {
@@ -207,7 +241,7 @@ export class Workbench {
   /** Waits until an inspection has ended; its line in the status bar. */
   async inspected(what = ''): Promise<string> {
     const item = this.status(new RegExp(`${what}.*tokens? · [\\d.]+ (m?s|min)`));
-    await item.waitFor({ timeout: 60_000 });
+    await item.waitFor({ timeout: 2 * PATIENCE });
     return item.innerText();
   }
 
@@ -216,14 +250,20 @@ export class Workbench {
     return this.page.locator('.notification-list-item-message').allTextContents();
   }
 
-  /** Rests the mouse on the first visible occurrence of a word in the text, and gives the hover's text. */
-  async hover(word: string): Promise<string> {
-    const { x, y } = await this.find(word);
-    const card = this.page.locator('.monaco-editor .monaco-hover:not(.hidden)');
-    await this.page.mouse.move(x - 3, y);
-    await this.page.mouse.move(x, y, { steps: 4 });
-    await card.first().waitFor();
-    return card.first().innerText();
+  /**
+   * Rests the mouse on the first visible occurrence of a word in the text, and gives the hover's text once it says
+   * this: other hovers may be there before.
+   */
+  async hover(word: string, says: RegExp): Promise<string> {
+    const card = this.page.locator('.monaco-editor .monaco-hover:not(.hidden)').filter({ hasText: says });
+    for (let attempt = 0; attempt < 5; attempt++) {
+      const { x, y } = await this.find(word);
+      await this.page.mouse.move(x - 3, y);
+      await this.page.mouse.move(x, y, { steps: 4 });
+      if (await appears(card.first(), 10_000)) return card.first().innerText();
+      await this.page.mouse.move(x, y + 200);
+    }
+    throw new Error(`No hover of ${word} says ${String(says)}.`);
   }
 
   /** Puts the cursor into the first visible occurrence of a word. */
@@ -233,7 +273,7 @@ export class Workbench {
   }
 
   /** The frame of the webview whose page holds `selector`. */
-  async webview(selector: string, limitMs = 30_000): Promise<Frame> {
+  async webview(selector: string, limitMs = PATIENCE): Promise<Frame> {
     const deadline = Date.now() + limitMs;
     while (Date.now() < deadline) {
       for (const frame of this.page.frames()) {
@@ -265,7 +305,7 @@ export class Workbench {
 
   /** The middle of the first visible occurrence of a word in the editor. */
   private async find(word: string): Promise<{ x: number; y: number }> {
-    const spot = await this.page.evaluate(wanted => {
+    const handle = await this.page.waitForFunction(wanted => {
       for (const line of document.querySelectorAll('.editor-instance .view-lines .view-line')) {
         const walker = document.createTreeWalker(line, NodeFilter.SHOW_TEXT);
         for (let node = walker.nextNode(); node !== null; node = walker.nextNode()) {
@@ -280,6 +320,7 @@ export class Workbench {
       }
       return undefined;
     }, word);
+    const spot = await handle.jsonValue();
     if (spot === undefined) throw new Error(`The word ${word} is not to be seen in the editor.`);
     return spot;
   }
@@ -289,4 +330,17 @@ export class Workbench {
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, 'settings.json'), JSON.stringify(this.settings));
   }
+}
+
+/** Whether it comes into sight within so many milliseconds. */
+export function appears(locator: Locator, timeout: number): Promise<boolean> {
+  return inTime(locator.waitFor({ timeout }));
+}
+
+/** Whether something that is waited for came before its limit. */
+export function inTime(waited: Promise<unknown>): Promise<boolean> {
+  return waited.then(
+    () => true,
+    () => false,
+  );
 }

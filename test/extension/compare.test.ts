@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
 import type { App } from '../../src/extension/commands';
 import { PanelHost } from '../../src/extension/panelHost';
-import type { PanelCommand } from '../../src/protocol/panel';
-import { activate, closeAll, inspected, PARAGRAPH } from './support';
+import { activate, closeAll, edit, inspected, PARAGRAPH, run } from './support';
 
 /** Answers for a person: picks by label or description, and texts typed. */
 function answering(
@@ -46,11 +45,8 @@ describe('comparing variants', () => {
 
   afterEach(async () => {
     await closeAll();
-    await vscode.commands.executeCommand('longsight.clear');
+    await run('clear');
   });
-
-  const run = (command: PanelCommand): Thenable<unknown> =>
-    vscode.commands.executeCommand(`longsight.${command}`);
 
   it('shows in the panel, goes with another variant, and is gone with another text', async () => {
     const { editor, inspection } = await inspected(app, PARAGRAPH);
@@ -71,8 +67,8 @@ describe('comparing variants', () => {
     await host.setVariant({ id: 'topk', params: { k: 8 } }, app.choices.schedule);
     assert.equal(host.snapshot().comparison.key, key);
     await host.setVariant({ id: 'native', params: {} }, app.choices.schedule);
-    await editor.edit(edit => edit.insert(new vscode.Position(0, 0), 'Once. '));
-    await vscode.commands.executeCommand('longsight.inspectAgain');
+    await edit(editor, builder => builder.insert(new vscode.Position(0, 0), 'Once. '));
+    await run('inspectAgain');
     assert.equal(host.snapshot().comparison.key, undefined);
   });
 
@@ -88,11 +84,11 @@ describe('comparing variants', () => {
     const { inspection } = await inspected(app, PARAGRAPH);
     const token = inspection.summary.tokens - 1;
     const ref = { layer: 0, head: 0, token };
-    const [run] = await host.rows([ref], 16);
+    const [own] = await host.rows([ref], 16);
     const [second] = await host.rows([{ ...ref, variant: { id: 'local', params: { window: 4 } } }], 16);
     assert.equal(second!.admitted, 4);
     assert.ok(second!.beside!.kept < 1);
-    assert.ok(run!.admitted > 4);
+    assert.ok(own!.admitted > 4);
     await assert.rejects(
       host.rows([{ ...ref, variant: { id: 'local', params: { window: 0 } } }], 16),
       /"window" of the variant local must be a whole number/,

@@ -5,18 +5,32 @@ import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { writeSafetensors } from '../../src/engine/model/safetensors';
 import type { App } from '../../src/extension/commands';
-import { activate, closeAll, extension, inspected, inspectionOf, open, PARAGRAPH, until } from './support';
+import {
+  activate,
+  closeAll,
+  edit,
+  extension,
+  inspected,
+  inspectionOf,
+  open,
+  PARAGRAPH,
+  run,
+  select,
+  until,
+  within,
+} from './support';
 
 interface Manifest {
   readonly contributes: { readonly commands: readonly { readonly command: string }[] };
 }
 
 async function hoverAt(document: vscode.TextDocument, offset: number): Promise<string> {
-  const hovers = await vscode.commands.executeCommand<vscode.Hover[]>(
+  const asked = vscode.commands.executeCommand<vscode.Hover[]>(
     'vscode.executeHoverProvider',
     document.uri,
     document.positionAt(offset),
   );
+  const hovers = await within(asked, 'the hover');
   return hovers
     .flatMap(({ contents }) => contents.map(content => (content as vscode.MarkdownString).value))
     .join('\n');
@@ -31,7 +45,7 @@ describe('inspecting a document', () => {
 
   afterEach(async () => {
     await closeAll();
-    await vscode.commands.executeCommand('longsight.clear');
+    await run('clear');
   });
 
   it('has every command that package.json declares, and declares every command that people see', async () => {
@@ -61,20 +75,15 @@ describe('inspecting a document', () => {
 
   it('follows the cursor, stays where it is pinned, and follows again', async () => {
     const { editor, inspection } = await inspected(app, PARAGRAPH);
-    const at = (offset: number): number => {
-      const position = editor.document.positionAt(offset);
-      editor.selection = new vscode.Selection(position, position);
-      return inspection.tokenNear(offset)!;
-    };
-    const first = at(40);
-    await until('the token at 40 is selected', () => inspection.selection.token === first);
-    await vscode.commands.executeCommand('longsight.pinToken');
-    assert.equal(inspection.selection.pinned, true);
-    const second = at(90);
+    const [first, second] = [inspection.tokenNear(40)!, inspection.tokenNear(90)!];
     assert.notEqual(second, first);
-    await until('the editor has moved', () => editor.document.offsetAt(editor.selection.active) === 90);
+    await select(editor, 40);
+    await until('the token at 40 is selected', () => inspection.selection.token === first);
+    await run('pinToken');
+    assert.equal(inspection.selection.pinned, true);
+    await select(editor, 90);
     assert.equal(inspection.selection.token, first);
-    await vscode.commands.executeCommand('longsight.unpinToken');
+    await run('unpinToken');
     await until('the token at 90 is selected', () => inspection.selection.token === second);
   });
 
@@ -82,11 +91,11 @@ describe('inspecting a document', () => {
     const { inspection } = await inspected(app, PARAGRAPH);
     const { layers, heads } = inspection.summary;
     const { layer, head } = inspection.selection;
-    await vscode.commands.executeCommand('longsight.nextLayer');
+    await run('nextLayer');
     assert.equal(inspection.selection.layer, (layer + 1) % layers);
-    for (let step = 1; step < layers; step++) await vscode.commands.executeCommand('longsight.nextLayer');
+    for (let step = 1; step < layers; step++) await run('nextLayer');
     assert.equal(inspection.selection.layer, layer);
-    await vscode.commands.executeCommand('longsight.previousHead');
+    await run('previousHead');
     assert.equal(inspection.selection.head, (head + heads - 1) % heads);
   });
 
@@ -110,16 +119,16 @@ describe('inspecting a document', () => {
   it('keeps what lies before an edit and says that the rest is stale, until it is inspected again', async () => {
     const { editor, inspection } = await inspected(app, PARAGRAPH);
     assert.equal(inspection.staleFrom, undefined);
-    await editor.edit(edit => edit.insert(editor.document.positionAt(60), 'very '));
+    await edit(editor, builder => builder.insert(editor.document.positionAt(60), 'very '));
     const stale = inspection.staleFrom!;
     assert.ok(inspection.tokens.ends[stale - 1]! < 60 && inspection.tokens.ends[stale]! >= 60);
     await vscode.commands.executeCommand('undo');
-    assert.equal(inspection.staleFrom, undefined, 'an undo brings the inspected text back');
+    await until('an undo brings the inspected text back', () => inspection.staleFrom === undefined);
     await vscode.commands.executeCommand('redo');
-    assert.equal(inspection.staleFrom, stale);
+    await until('a redo takes it away', () => inspection.staleFrom === stale);
     assert.ok(!(await hoverAt(editor.document, 10)).includes('Inspect again'));
     assert.ok((await hoverAt(editor.document, 90)).includes('Inspect again'));
-    await vscode.commands.executeCommand('longsight.inspectAgain');
+    await run('inspectAgain');
     const next = inspectionOf(app, editor);
     assert.notEqual(next, inspection);
     assert.equal(next.staleFrom, undefined);
@@ -129,15 +138,15 @@ describe('inspecting a document', () => {
 
   it('inspects a selection in place', async () => {
     const editor = await open(PARAGRAPH);
-    editor.selection = new vscode.Selection(editor.document.positionAt(54), editor.document.positionAt(120));
-    await vscode.commands.executeCommand('longsight.inspectSelection');
+    await select(editor, 54, 120);
+    await run('inspectSelection');
     const inspection = inspectionOf(app, editor);
     assert.equal(inspection.text, editor.document.getText().slice(54, 120));
     const token = inspection.tokenOver(54)!;
     assert.equal(inspection.rangeOf(token)[0], 54);
     assert.equal(inspection.tokenOver(20), undefined);
     assert.equal(inspection.tokenOver(130), undefined);
-    await editor.edit(edit => edit.insert(new vscode.Position(0, 0), 'Once. '));
+    await edit(editor, builder => builder.insert(new vscode.Position(0, 0), 'Once. '));
     assert.equal(inspection.staleFrom, undefined);
     assert.equal(inspection.rangeOf(token)[0], 60);
   });
@@ -148,8 +157,9 @@ describe('inspecting a document', () => {
     try {
       const file = join(folder, 'windows.txt');
       writeFileSync(file, content);
-      const editor = await vscode.window.showTextDocument(vscode.Uri.file(file), { preview: false });
-      await vscode.commands.executeCommand('longsight.inspectDocument');
+      const shown = vscode.window.showTextDocument(vscode.Uri.file(file), { preview: false });
+      const editor = await within(shown, 'the editor');
+      await run('inspectDocument');
       const inspection = inspectionOf(app, editor);
       const at = editor.document.getText().indexOf('end');
       const [start, end] = inspection.rangeOf(inspection.tokenOver(at)!);
@@ -157,8 +167,7 @@ describe('inspecting a document', () => {
       assert.ok('The end 🎉'.includes(editor.document.getText().slice(start, end).trim()));
 
       // Other line ends move every character behind the first of them.
-      const edited = await editor.edit(edit => edit.setEndOfLine(vscode.EndOfLine.LF));
-      assert.ok(edited);
+      await edit(editor, builder => builder.setEndOfLine(vscode.EndOfLine.LF));
       const second = inspection.tokenOver(content.indexOf('σου'))!;
       await until('the second line is stale', () => inspection.isStale(second));
     } finally {
@@ -169,8 +178,8 @@ describe('inspecting a document', () => {
 
   it('compares layers in a table with one line a head', async () => {
     const { inspection } = await inspected(app, PARAGRAPH);
-    await vscode.commands.executeCommand('longsight.pinToken');
-    await vscode.commands.executeCommand('longsight.compareLayers');
+    await run('pinToken');
+    await run('compareLayers');
     const table = vscode.workspace.textDocuments.find(({ uri }) => uri.scheme === 'longsight-compare')!;
     const lines = table
       .getText()
@@ -189,7 +198,7 @@ describe('inspecting a document', () => {
     assert.equal(await admitted(inspection.id), token + 1);
     await app.choices.setVariant({ id: 'local', params: { window: 4 } });
     try {
-      await vscode.commands.executeCommand('longsight.inspectAgain');
+      await run('inspectAgain');
       const local = inspectionOf(app, editor);
       assert.equal(local.summary.variant.id, 'local');
       assert.ok((await admitted(local.id)) < token + 1);
@@ -203,7 +212,7 @@ describe('inspecting a document', () => {
     const { editor, inspection } = await inspected(app, PARAGRAPH);
     await app.choices.setVariant({ id: 'local', params: { window: 4 } });
     await app.choices.setSchedule({ mode: 'shadow', layers: '1-2', others: [] });
-    await vscode.commands.executeCommand('longsight.inspectAgain');
+    await run('inspectAgain');
     const shadow = inspectionOf(app, editor);
     assert.equal(shadow.summary.loss!.toFixed(4), inspection.summary.loss!.toFixed(4));
     assert.deepEqual(
@@ -214,7 +223,7 @@ describe('inspecting a document', () => {
     const hovers = await hoverAt(editor.document, 120);
     assert.match(hovers, /against dense: recall [\d.]+ %, output error [\d.]+ %/);
     await app.choices.setSchedule({ mode: 'shadow', layers: '7', others: [] });
-    await vscode.commands.executeCommand('longsight.inspectAgain');
+    await run('inspectAgain');
     assert.match(app.inspections.of(shadow.document).problem ?? '', /numbers and ranges from 0 to 3/);
     await app.choices.setVariant({ id: 'native', params: {} });
     await app.choices.setSchedule(before);
@@ -234,7 +243,7 @@ describe('inspecting a document', () => {
       { q: tensor(1), k: tensor(2), v: tensor(3) },
       { tokens: JSON.stringify(words), name: 'a run' },
     );
-    await vscode.commands.executeCommand('longsight.openDump', vscode.Uri.file(file));
+    await run('openDump', vscode.Uri.file(file));
     const editor = vscode.window.activeTextEditor!;
     assert.equal(editor.document.getText(), words.join(''));
     const inspection = inspectionOf(app, editor);
@@ -259,8 +268,8 @@ describe('inspecting a document', () => {
 
   it('opens the panel as a view and beside the text', async () => {
     await inspected(app, PARAGRAPH);
-    await vscode.commands.executeCommand('longsight.showPanel');
-    await vscode.commands.executeCommand('longsight.openPanelBeside');
+    await run('showPanel');
+    await run('openPanelBeside');
     const isPanel = ({ input, label }: vscode.Tab): boolean =>
       input instanceof vscode.TabInputWebview && label === 'Longsight';
     await until('the panel has a tab', () =>

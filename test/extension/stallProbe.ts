@@ -1,6 +1,11 @@
 /** Measures how long the event loop of this process goes without a turn. */
 
+import { pause } from './support';
+
 const INTERVAL = 2;
+
+/** Work in one turn that the next measurement need not wait for, in milliseconds. */
+const LITTLE = 10;
 
 /** Processor time of this thread in milliseconds; undefined on editors whose Node is older than 24. */
 function threadTime(): number | undefined {
@@ -47,5 +52,14 @@ export class StallProbe {
       work === undefined || this.lastWork === undefined ? pause : work - this.lastWork,
     );
     [this.lastWall, this.lastWork] = [wall, work];
+  }
+}
+
+/** Waits until three seconds have gone by with little work, as after a large document was opened; a minute at most. */
+export async function untilCalm(): Promise<void> {
+  for (let calm = 0, second = 0; calm < 3 && second < 60; second++) {
+    const probe = new StallProbe();
+    await pause(1000);
+    calm = probe.end().work < LITTLE ? calm + 1 : 0;
   }
 }

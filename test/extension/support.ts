@@ -8,6 +8,9 @@ import type { Inspection } from '../../src/extension/inspection';
 
 export const EXTENSION = 'longsight.longsight';
 
+/** What does not come within so many milliseconds does not come, on a busy machine either. */
+const PATIENCE = 60_000;
+
 export function extension(): vscode.Extension<TestApi> {
   const found = vscode.extensions.getExtension<TestApi>(EXTENSION);
   if (found === undefined) throw new Error(`The extension ${EXTENSION} is not installed in this editor.`);
@@ -18,21 +21,58 @@ export async function activate(): Promise<App> {
   return (await extension().activate()).app;
 }
 
-/** Opens an unsaved document in an editor. */
+/**
+ * Opens an unsaved document in an editor. VS Code names it like one that was closed, and fills it with that one's
+ * text while its backup is still being thrown away; what was opened with another text stays behind.
+ */
 export async function open(content: string): Promise<vscode.TextEditor> {
-  const document = await vscode.workspace.openTextDocument({ content, language: 'plaintext' });
-  return await within(vscode.window.showTextDocument(document, { preview: false }), 'the editor');
+  for (let attempt = 0; attempt < 10; attempt++) {
+    const opened = vscode.workspace.openTextDocument({ content, language: 'plaintext' });
+    const document = await within(opened, 'the document');
+    const editor = await within(vscode.window.showTextDocument(document, { preview: false }), 'the editor');
+    if (document.getText() === content) return editor;
+  }
+  throw new Error('VS Code opened every unsaved document with the text of another.');
+}
+
+/** Runs a command of ours. */
+export function run(name: string, ...args: readonly unknown[]): Promise<unknown> {
+  return within(vscode.commands.executeCommand(`longsight.${name}`, ...args), `the end of ${name}`);
 }
 
 /** Opens an unsaved document, inspects it by command, and answers its inspection. */
 export async function inspected(
   app: App,
   content: string,
-  limit = 40_000,
+  limit = PATIENCE,
 ): Promise<{ readonly editor: vscode.TextEditor; readonly inspection: Inspection }> {
   const editor = await open(content);
   await within(vscode.commands.executeCommand('longsight.inspectDocument'), 'the inspection', limit);
   return { editor, inspection: inspectionOf(app, editor) };
+}
+
+/** Changes the document of an editor. */
+export async function edit(
+  editor: vscode.TextEditor,
+  change: (builder: vscode.TextEditorEdit) => void,
+): Promise<void> {
+  if (!(await within(editor.edit(change), 'the edit'))) throw new Error('VS Code refused the edit.');
+}
+
+/** Selects other characters than before, and waits until VS Code has told everyone. */
+export async function select(editor: vscode.TextEditor, from: number, to = from): Promise<void> {
+  const { document } = editor;
+  const selection = new vscode.Selection(document.positionAt(from), document.positionAt(to));
+  let isTold = false;
+  const listening = vscode.window.onDidChangeTextEditorSelection(({ textEditor, selections }) => {
+    isTold ||= textEditor === editor && selections[0]?.isEqual(selection) === true;
+  });
+  try {
+    editor.selection = selection;
+    await until('the selection is told', () => isTold);
+  } finally {
+    listening.dispose();
+  }
 }
 
 /** The inspection of an editor's document, which must exist. */
@@ -44,10 +84,15 @@ export function inspectionOf(app: App, { document }: vscode.TextEditor): Inspect
 }
 
 export async function closeAll(): Promise<void> {
-  while (vscode.window.tabGroups.all.some(group => group.tabs.length > 0)) {
-    await vscode.commands.executeCommand('workbench.action.revertAndCloseActiveEditor');
-    const left = vscode.window.tabGroups.all.flatMap(group => group.tabs);
-    if (left.every(tab => !tab.isDirty)) await vscode.window.tabGroups.close(left);
+  const tabs = (): readonly vscode.Tab[] => vscode.window.tabGroups.all.flatMap(group => group.tabs);
+  const end = Date.now() + PATIENCE;
+  while (tabs().length > 0) {
+    const labels = tabs().map(({ label }) => label);
+    if (Date.now() > end) throw new Error(`Waited in vain until these were closed: ${labels.join(', ')}.`);
+    const closed = vscode.commands.executeCommand('workbench.action.revertAndCloseActiveEditor');
+    await within(closed, `the end of one of ${labels.join(', ')}`);
+    const left = tabs();
+    if (left.every(tab => !tab.isDirty)) await within(vscode.window.tabGroups.close(left), 'the end of all');
   }
 }
 
@@ -56,7 +101,7 @@ export function pause(milliseconds: number): Promise<void> {
 }
 
 /** Waits until `holds`, for `limit` milliseconds at most. */
-export async function until(what: string, holds: () => boolean, limit = 10_000): Promise<void> {
+export async function until(what: string, holds: () => boolean, limit = PATIENCE): Promise<void> {
   const end = Date.now() + limit;
   while (!holds()) {
     if (Date.now() > end) throw new Error(`Waited ${String(limit)} ms in vain until ${what}.`);
@@ -65,7 +110,7 @@ export async function until(what: string, holds: () => boolean, limit = 10_000):
 }
 
 /** The answer of a promise that must come within `limit` milliseconds; `what` names it when it does not. */
-export function within<T>(promise: PromiseLike<T>, what: string, limit = 20_000): Promise<T> {
+export function within<T>(promise: PromiseLike<T>, what: string, limit = PATIENCE): Promise<T> {
   return new Promise((resolve, reject) => {
     const late = setTimeout(() => {
       reject(new Error(`Waited ${String(limit)} ms in vain for ${what}.`));
