@@ -47,6 +47,7 @@ const bundles = [
     external: ['vscode'],
   },
   { ...node, entryPoints: ['src/engine/main.ts'], outfile: 'dist/engine.js', external: native },
+  { ...node, entryPoints: ['src/engine/exported/graphMain.ts'], outfile: 'dist/graph.js', external: native },
   {
     ...node,
     entryPoints: ['src/engine/cli.ts'],

@@ -40,7 +40,7 @@ const parts = {
     imports: ['protocol', 'engine-primitives', 'engine-onnx'],
   },
   'engine-face': {
-    files: 'src/engine/{*,commands/*,compare/*,check/*,html/*}.ts',
+    files: 'src/engine/{*,commands/*,compare/*,check/*,exported/*,html/*}.ts',
     imports: [
       'protocol',
       'engine-files',

@@ -70,6 +70,7 @@ export async function openDump(path: string): Promise<ReadyModel> {
       'The queries, keys and values come from a tensor dump: there is no loss, and no layer feels another.',
     ],
     scores: undefined,
+    work: 0,
     stamp: `${path}@${(await stat(path)).mtimeMs}`,
     async layer(index) {
       const { layer } = await readCase(layers[index]!);

@@ -4,29 +4,28 @@ import type { InspectRequest } from '../protocol/engine';
 import type { ModelInfo } from '../protocol/inspection';
 import { Problem } from '../protocol/problem';
 import { isDump, openDump } from './dump';
-import { describeExported, openExported } from './exported';
+import { describeExported, openExported, type Opening } from './exported/exported';
 import { describeCheckpoint } from './model/checkpoint';
 import { findModelFile } from './onnxModel/modelFile';
 import type { ReadyModel } from './ready';
 import { checkLength } from './source';
-import type { TensorStore } from './tensorStore';
 
-/** @throws Problem for what is no model. */
-export async function describeModel(model: string): Promise<ModelInfo> {
+/**
+ * @param graphProgram the bundle that runs exported graphs.
+ * @throws Problem for what is no model.
+ */
+export async function describeModel(model: string, graphProgram: string): Promise<ModelInfo> {
   if (isDump(model)) return (await openDump(model)).info;
   const exported = await findModelFile(model);
-  return exported === undefined ? describeCheckpoint(model) : describeExported(exported);
+  return exported === undefined ? describeCheckpoint(model) : describeExported(exported, graphProgram);
 }
 
 /** Undefined for a checkpoint, whose layers are computed as they are attended. */
-export async function openReady(
-  request: InspectRequest,
-  store: TensorStore,
-): Promise<ReadyModel | undefined> {
+export async function openReady(request: InspectRequest, opening: Opening): Promise<ReadyModel | undefined> {
   const { model, logits, maxTokens } = request;
   if (!isDump(model)) {
     const exported = await findModelFile(model);
-    return exported === undefined ? undefined : openExported(exported, request, store);
+    return exported === undefined ? undefined : openExported(exported, request, opening);
   }
   if (logits !== undefined) {
     throw new Problem('A tensor dump has no model to make logits; leave them out, or inspect a checkpoint.');

@@ -18,5 +18,7 @@ export interface ReadyModel {
   readonly notes: readonly string[];
   /** Undefined where the model does not predict the next token. */
   readonly scores: TokenScores | undefined;
+  /** Multiplications that were spent on the layers. */
+  readonly work: number;
   layer(index: number): Promise<Omit<Layer, 'executor'>>;
 }

@@ -165,19 +165,34 @@ export class TensorStore {
     tensor.writtenAt(offset);
   }
 
-  async #create() {
+  /**
+   * A path beside the store's own file for one of the caller's, who removes it. What a crash leaves of it goes
+   * when a later store makes a file.
+   *
+   * @throws Problem when the folder cannot be made.
+   */
+  scratch(): string {
     const { directory } = this.#options;
     try {
       mkdirSync(directory, { recursive: true });
       removeLeftovers(directory);
-      const path = join(directory, `${process.pid}-${++serial}${SUFFIX}`);
-      return { path, handle: await open(path, 'wx+', 0o600) };
     } catch (error) {
-      throw new Problem(
-        `Layers over the memory budget could not be written to ${directory}: ${(error as Error).message}.`,
-      );
+      throw unwritable(directory, error);
     }
+    return join(directory, `${process.pid}-${++serial}${SUFFIX}`);
   }
+
+  async #create() {
+    const path = this.scratch();
+    const handle = await open(path, 'wx+', 0o600).catch((error: unknown) => {
+      throw unwritable(this.#options.directory, error);
+    });
+    return { path, handle };
+  }
+}
+
+function unwritable(directory: string, error: unknown): Problem {
+  return new Problem(`Layers could not be written to ${directory}: ${(error as Error).message}.`);
 }
 
 function closedProblem(): Problem {

@@ -14,6 +14,8 @@ export interface Costs {
   readonly layerCost: number;
   /** A token, for the next-token loss. */
   readonly headCost: number;
+  /** What was done before. */
+  readonly spent: number;
 }
 
 interface Listener {
@@ -29,16 +31,19 @@ export class Workload {
   readonly #costs: Costs;
   readonly #listener: Listener;
   #attention: number;
-  #done = 0;
-  #fraction = 0;
+  #done: number;
+  #fraction: number;
 
   /** @param span the tokens to compute. */
   constructor(span: Block, costs: Costs, listener: Listener) {
     this.#span = span;
     this.#costs = costs;
     this.#listener = listener;
-    // Until the first plan is known, as if every pair were attended.
-    this.#attention = this.#pairCost * span.end * this.#tokens;
+    const { spent, info } = costs;
+    const expected = wholeAttention(info, span);
+    this.#done = spent;
+    this.#attention = expected / info.layers;
+    this.#fraction = spent / (spent + expected);
   }
 
   /** A layer's plan is known; the others are taken to cost the same. */
@@ -51,7 +56,7 @@ export class Workload {
       pairs += pairsOf(mixers, { start, end });
       start = end;
     }
-    this.#attention = pairs * this.#pairCost;
+    this.#attention = pairs * pairCost(this.#costs.info);
   }
 
   /** `share` of a block's work outside attention is done. */
@@ -60,7 +65,7 @@ export class Workload {
   }
 
   attended(block: Block, layer: number, mixers: readonly Mixer[]): Promise<void> {
-    return this.#step(pairsOf(mixers, block) * this.#pairCost, this.#layerPhase(layer));
+    return this.#step(pairsOf(mixers, block) * pairCost(this.#costs.info), this.#layerPhase(layer));
   }
 
   /** Lets requests in where no work is counted. @throws Cancelled */
@@ -77,23 +82,28 @@ export class Workload {
     return this.#span.end - this.#span.start;
   }
 
-  get #pairCost(): number {
-    const { heads, headWidth } = this.#costs.info;
-    return heads * (2 * headWidth + OVERHEAD);
-  }
-
   #layerPhase(layer: number): string {
     return `Layer ${layer + 1} of ${this.#costs.info.layers}`;
   }
 
   async #step(work: number, phase: string): Promise<void> {
-    const { info, layerCost, headCost } = this.#costs;
+    const { info, layerCost, headCost, spent } = this.#costs;
     this.#done += work;
-    const total = info.layers * (this.#attention + this.#tokens * layerCost) + this.#tokens * headCost;
+    const total =
+      spent + info.layers * (this.#attention + this.#tokens * layerCost) + this.#tokens * headCost;
     this.#fraction = Math.max(this.#fraction, Math.min(1, this.#done / total));
     this.#listener.progress(this.#fraction, phase);
     await this.pause();
   }
+}
+
+/** Attention of all layers as if every pair were attended: what is known until the first plan is. */
+export function wholeAttention(info: ModelInfo, { start, end }: Block): number {
+  return info.layers * pairCost(info) * end * (end - start);
+}
+
+function pairCost({ heads, headWidth }: ModelInfo): number {
+  return heads * (2 * headWidth + OVERHEAD);
 }
 
 function pairsOf(mixers: readonly Mixer[], block: Block): number {

@@ -2,16 +2,19 @@
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 
 import { createEngine } from '../../src/engine/engine';
 import { readFloats, readHeader } from '../../src/engine/model/safetensors';
 import { EVERYWHERE } from '../../src/protocol/inspection';
 import { inFolder } from '../support/folders';
-import { type Computed, computeSmall, smallModel } from '../support/onnxReference';
+import { buildGraphProgram, GRAPH_PROGRAM } from '../support/graphProgram';
+import { type Computed, computeSmall, type SmallModel, smallModel } from '../support/onnxReference';
 import {
   attention23Style,
   bertStyle,
+  type EinsumForm,
+  einsumStyle,
   gpt2Style,
   groupQueryStyle,
   llamaStyle,
@@ -25,7 +28,12 @@ const TOKENS = 101;
 const HEADS = 4;
 const IDS = Array.from({ length: TOKENS }, (_, token) => (token * 7 + (token % 5)) % 29);
 
-const engine = createEngine({ started: () => undefined, progress: () => undefined, log: () => undefined });
+const engine = createEngine(
+  { started: () => undefined, progress: () => undefined, log: () => undefined },
+  { graphProgram: GRAPH_PROGRAM },
+);
+
+beforeAll(buildGraphProgram);
 
 function inspect(model: string, changes: object = {}) {
   return engine.inspect({
@@ -66,11 +74,18 @@ interface Case {
   readonly own: object;
 }
 
+const single = smallModel(8, 1);
 const grouped = smallModel(5);
 const full = smallModel(6, HEADS);
+const byGroups: Readonly<Record<number, SmallModel>> = { 1: single, 2: grouped, [HEADS]: full };
 const dense = { id: 'dense', params: {} };
 const bothWays = { id: 'dense', params: { causal: false } };
 const spelledOut = '2 MatMul-Softmax-MatMul';
+
+function einsum(form: EinsumForm, groups: number, found = '2 Einsum-Softmax-Einsum'): Case {
+  const write = () => einsumStyle(byGroups[groups]!, form);
+  return { title: `Einsum, ${form}`, write, groups, found, own: dense };
+}
 
 const cases: readonly Case[] = [
   {
@@ -164,13 +179,18 @@ const cases: readonly Case[] = [
     found: '2 Attention',
     own: bothWays,
   },
+  einsum('tokens first', HEADS),
+  einsum('heads first', HEADS),
+  einsum('in groups', 2),
+  einsum('one key head', 1),
+  einsum('open', HEADS),
+  einsum('half', HEADS, '2 MatMul-Softmax-Einsum'),
 ];
 
 describe.each(cases)('an exported graph: $title', ({ write, groups, found, own }) => {
   it('opens, and its rows, statistics and results are those of the model', async () => {
     const { graph, style } = write();
-    const model = style.softcap !== undefined || groups === 2 ? grouped : full;
-    const expected = computeSmall(model, style, IDS);
+    const expected = computeSmall(byGroups[groups]!, style, IDS);
     await inFolder(async folder => {
       const path = join(folder, 'small.onnx');
       await writeFile(path, graph.encode());
@@ -198,6 +218,49 @@ describe.each(cases)('an exported graph: $title', ({ write, groups, found, own }
       else expect(summary.loss).toBeUndefined();
     });
   });
+});
+
+describe('a graph whose layers differ', () => {
+  const narrow = smallModel(11, HEADS, 29, 8);
+  const shared = smallModel(12, 1);
+  const blocks = (...models: readonly SmallModel[]) => models.map((each, at) => each.blocks[at]!);
+
+  it.each([
+    { title: 'in width', model: { ...full, blocks: blocks(full, narrow) }, write: multiHeads },
+    { title: 'in key-value heads', model: { ...grouped, blocks: blocks(grouped, shared) }, write: attention },
+  ])('$title opens, each as it is', async ({ model, write }) => {
+    await inFolder(async folder => {
+      const { graph, style } = write(model);
+      const path = join(folder, 'uneven.onnx');
+      await writeFile(path, graph.encode());
+      expect(await inspect(path)).toMatchObject({ layers: 2, heads: HEADS });
+      const expected = computeSmall(model, style, IDS);
+      expect(await rowError(expected)).toBeLessThan(1e-4);
+      const window = 9;
+      await inspect(path, {
+        variant: { id: 'local', params: { window } },
+        schedule: { ...EVERYWHERE, mode: 'shadow' },
+      });
+      const [layer, head, token] = [1, 3, 70];
+      const [row] = await engine.rows([
+        { id: 'onnx', layer, head, token, top: 3, profile: 0, against: true },
+      ]);
+      const base = (head * TOKENS + token) * TOKENS;
+      const kept = expected.weights[layer]!.subarray(base + token - window + 1, base + token + 1);
+      expect(row!.against!.recall).toBeCloseTo(
+        kept.reduce((sum, weight) => sum + weight, 0),
+        4,
+      );
+    });
+  });
+
+  function multiHeads(model: SmallModel): Written {
+    return multiHeadStyle(model, true);
+  }
+
+  function attention(model: SmallModel): Written {
+    return attention23Style(model, { axes: 3, masked: false });
+  }
 });
 
 describe('a graph in half precision', () => {

@@ -4,7 +4,7 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import { WireType } from '@bufbuild/protobuf/wire';
 import { mkdir, realpath, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 
 import { createEngine } from '../../src/engine/engine';
 import {
@@ -18,12 +18,18 @@ import {
 } from '../../src/engine/onnx/onnx_pb';
 import { EVERYWHERE } from '../../src/protocol/inspection';
 import { inFolder } from '../support/folders';
+import { buildGraphProgram, GRAPH_PROGRAM } from '../support/graphProgram';
 import { OnnxGraph } from '../support/onnxGraph';
 import { smallModel } from '../support/onnxReference';
-import { bertStyle, gpt2Style, groupQueryStyle, llamaStyle } from '../support/onnxStyles';
+import { bertStyle, gpt2Style, groupQueryStyle, llamaStyle, multiHeadStyle } from '../support/onnxStyles';
 
 const model = smallModel(7, 4);
-const engine = createEngine({ started: () => undefined, progress: () => undefined, log: () => undefined });
+const engine = createEngine(
+  { started: () => undefined, progress: () => undefined, log: () => undefined },
+  { graphProgram: GRAPH_PROGRAM },
+);
+
+beforeAll(buildGraphProgram);
 
 function inspect(path: string, changes: object = {}) {
   return engine.inspect({
@@ -258,6 +264,16 @@ const cases: readonly Case[] = [
     title: 'with an operator that the runtime lacks',
     bytes: () => changed(({ model: { graph } }) => (graph!.node[0]!.opType = 'Rangeling')),
     says: /ONNX Runtime cannot load .*Rangeling/,
+  },
+  {
+    title: 'with another number of heads in a layer',
+    bytes: () => {
+      const { graph } = multiHeadStyle(model, true);
+      const nodes = graph.model.graph!.node.filter(({ opType }) => opType === 'MultiHeadAttention');
+      nodes[1]!.attribute.find(({ name }) => name === 'num_heads')!.i = 2n;
+      return graph.encode();
+    },
+    says: /layers of .* differ in their number of heads: 4 in MultiHeadAttention '.*'; 2 in MultiHeadAttention '.*'\. .*dump queries, keys and values of the layers that agree/,
   },
   {
     title: 'with a sink beside its keys',

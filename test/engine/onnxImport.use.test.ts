@@ -5,11 +5,12 @@ import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 
 import { createEngine } from '../../src/engine/engine';
 import { EVERYWHERE } from '../../src/protocol/inspection';
 import { inFolder, LAB_BASE } from '../support/folders';
+import { buildGraphProgram, GRAPH_PROGRAM } from '../support/graphProgram';
 import { computeSmall, smallModel } from '../support/onnxReference';
 import { llamaStyle } from '../support/onnxStyles';
 
@@ -23,7 +24,12 @@ const model = smallModel(9, 2, VOCABULARY);
 const { graph, style } = llamaStyle(model);
 const bytes = graph.encode();
 
-const engine = createEngine({ started: () => undefined, progress: () => undefined, log: () => undefined });
+const engine = createEngine(
+  { started: () => undefined, progress: () => undefined, log: () => undefined },
+  { graphProgram: GRAPH_PROGRAM },
+);
+
+beforeAll(buildGraphProgram);
 
 /** A folder as exporters leave it: the graph, and the tokeniser of the model. */
 function withFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
@@ -72,6 +78,16 @@ describe('a folder with an exported graph', () => {
       expect(predictions[0]!.id).toBe(row.indexOf(Math.max(...row)));
       expect(predictions[0]!.logProbability).toBeCloseTo(Math.max(...row) - sum, 4);
       expect(await engine.describeModel(folder)).toEqual(summary.model);
+    });
+  });
+
+  it('says that its weights stay as they are', async () => {
+    await withFolder(async folder => {
+      const { weights, notes } = await inspect(folder, { weights: 'int8' });
+      expect(weights).toBe('float');
+      expect(notes.join(' ')).toMatch(
+        /of the file as it is: 8-bit weights are made of checkpoint folders alone/,
+      );
     });
   });
 

@@ -16,7 +16,7 @@ import {
   type ValueInfo,
   ValueInfoSchema,
 } from '../../src/engine/onnx/onnx_pb';
-import { toHalf } from '../../src/engine/model/halfFloat';
+import { toHalf } from '../../src/engine/onnx/halfFloat';
 
 type Attributes = Readonly<Record<string, number | string | readonly number[] | { readonly float: number }>>;
 type Dims = readonly (number | string)[];
@@ -117,6 +117,10 @@ export class OnnxGraph {
 
   cast(x: string, type: keyof typeof TYPES): string {
     return this.node('Cast', [x], { to: TYPES[type] });
+  }
+
+  einsum(equation: string, ...input: readonly string[]): string {
+    return this.node('Einsum', input, { equation });
   }
 
   /** The length of one axis, `[1]` or a scalar. */

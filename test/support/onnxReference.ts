@@ -51,9 +51,9 @@ export const EPSILON = 1e-5;
 export const THETA = 100;
 export const MOST_POSITIONS = 256;
 
-export function smallModel(seed: number, groups = 2, vocabulary = 29): SmallModel {
+export function smallModel(seed: number, groups = 2, vocabulary = 29, width = 16): SmallModel {
   const uniform = random(seed);
-  const [hidden, heads, width] = [16, 4, 16];
+  const [hidden, heads] = [16, 4];
   const numbers = (size: number, scale: number) =>
     Float32Array.from({ length: size }, () => scale * normal(uniform));
   const block = (): Block => {
@@ -79,7 +79,7 @@ export function smallModel(seed: number, groups = 2, vocabulary = 29): SmallMode
 }
 
 export function computeSmall(model: SmallModel, style: Style, ids: readonly number[]): Computed {
-  const { hidden: M, heads: H, groups: G, width: D, vocabulary: V } = model;
+  const { hidden: M, heads: H, vocabulary: V } = model;
   const N = ids.length;
   const x = new Float64Array(N * M);
   ids.forEach((id, t) => {
@@ -89,6 +89,9 @@ export function computeSmall(model: SmallModel, style: Style, ids: readonly numb
     }
   });
   const weights = model.blocks.map(block => {
+    // Blocks may come from models of other widths and groups.
+    const D = block.weight.q.length / (M * H);
+    const G = block.weight.k.length / (M * D);
     const normed = norm(x, M, block.gain, style.norm);
     const part = (name: Projection, heads: number) => {
       const y = matMul(normed, block.weight[name], N, M);

@@ -54,13 +54,13 @@ function logits({ g, m }: Context, x: string): void {
 }
 
 /** The three projections side by side, `[M, (H + 2 G) D]`, or their biases. */
-function joined(m: SmallModel, parts: Block['weight'], rows: number): Float32Array {
-  const widths = [m.heads * m.width, m.groups * m.width, m.groups * m.width] as const;
-  const all = widths[0] + widths[1] + widths[2];
-  const into = new Float32Array(rows * all);
+function joined(parts: Block['weight'], rows: number): Float32Array {
+  const all = [parts.q, parts.k, parts.v];
+  const into = new Float32Array(all.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
   for (let row = 0; row < rows; row++) {
-    let at = row * all;
-    for (const [part, width] of [parts.q, parts.k, parts.v].map((part, i) => [part, widths[i]!] as const)) {
+    for (const part of all) {
+      const width = part.length / rows;
       into.set(part.subarray(row * width, (row + 1) * width), at);
       at += width;
     }
@@ -82,14 +82,14 @@ function projected(
   name: 'q' | 'k' | 'v',
   biased: boolean,
 ): string {
-  const width = (name === 'q' ? m.heads : m.groups) * m.width;
+  const width = block.weight[name].length / m.hidden;
   const product = g.node('MatMul', [x, g.weight([m.hidden, width], block.weight[name])]);
   return biased ? g.node('Add', [g.weight([width], block.bias[name]), product]) : product;
 }
 
 /** Back to `[1, n, H D]` and through the last projection, onto the stream. */
 function finish({ g, m }: Context, mixed: string, block: Block, x: string, isByHead = true): string {
-  const size = m.heads * m.width;
+  const size = block.out.length / m.hidden;
   const flat = isByHead ? g.reshape(g.transpose(mixed, 0, 2, 1, 3), 1, -1, size) : mixed;
   return g.node('Add', [x, g.node('MatMul', [flat, g.weight([size, m.hidden], block.out)])]);
 }
@@ -111,8 +111,8 @@ export function gpt2Style(m: SmallModel): Written {
     const zeros = g.weight([m.hidden], new Float32Array(m.hidden));
     const gain = g.weight([m.hidden], block.gain);
     const normed = layerNorm(g, x, gain, zeros);
-    const weight = g.weight([m.hidden, 3 * heads], joined(m, block.weight, m.hidden));
-    const bias = g.weight([3 * heads], joined(m, block.bias, 1));
+    const weight = g.weight([m.hidden, 3 * heads], joined(block.weight, m.hidden));
+    const bias = g.weight([3 * heads], joined(block.bias, 1));
     const conv = g.node('Gemm', [g.reshape(normed, -1, m.hidden), weight, bias]);
     const shape = g.node('Concat', [g.length(ids, 0), g.length(ids, 1), g.ints(3 * heads)], { axis: 0 });
     const [q, k, v] = g
@@ -311,7 +311,8 @@ export function multiHeadStyle(m: SmallModel, causal: boolean): Written {
   let x = withPositions(context, embed(context), counted(context));
   for (const block of m.blocks) {
     const parts = (['q', 'k', 'v'] as const).map(name => projected(context, x, block, name, false));
-    const bias = g.weight([3 * m.heads * m.width], joined(m, block.bias, 1));
+    const biases = joined(block.bias, 1);
+    const bias = g.weight([biases.length], biases);
     const attributes = { num_heads: m.heads, unidirectional: causal ? 1 : 0 };
     const mixed = g.microsoft('MultiHeadAttention', [...parts, bias], attributes);
     x = finish(context, mixed, block, x, false);
@@ -363,7 +364,7 @@ export function groupQueryStyle(
     const normed = rms(context, x, block.gain);
     const size = (m.heads + 2 * m.groups) * m.width;
     const parts = isPacked
-      ? [g.node('MatMul', [normed, g.weight([m.hidden, size], joined(m, block.weight, m.hidden))]), '', '']
+      ? [g.node('MatMul', [normed, g.weight([m.hidden, size], joined(block.weight, m.hidden))]), '', '']
       : (['q', 'k', 'v'] as const).map(name => projected(context, normed, block, name, false));
     const mixed = g.microsoft(
       'GroupQueryAttention',
@@ -407,14 +408,15 @@ export function attention23Style(
   ]);
   let x = withPositions(context, embed(context), counted(context));
   for (const block of m.blocks) {
+    const groups = block.weight.k.length / (m.hidden * m.width);
     const parts = (['q', 'k', 'v'] as const).map(name => {
       const flat = projected(context, x, block, name, true);
       if (axes === 3) return flat;
-      return g.transpose(g.reshape(flat, 1, -1, name === 'q' ? m.heads : m.groups, m.width), 0, 2, 1, 3);
+      return g.transpose(g.reshape(flat, 1, -1, name === 'q' ? m.heads : groups, m.width), 0, 2, 1, 3);
     });
     const mixed = g.node('Attention', [...parts, ...(masked ? [seen] : [])], {
       ...(masked ? {} : { is_causal: 1 }),
-      ...(axes === 3 ? { q_num_heads: m.heads, kv_num_heads: m.groups } : {}),
+      ...(axes === 3 ? { q_num_heads: m.heads, kv_num_heads: groups } : {}),
       scale: { float: scale },
     });
     x = finish(context, mixed, block, x, axes === 4);
@@ -434,8 +436,8 @@ export function packedWeightsStyle(m: SmallModel): Written {
   let x = withPositions(context, embed(context), counted(context));
   for (const block of m.blocks) {
     const size = 3 * m.heads * m.width;
-    const weight = g.weight([m.hidden, size], joined(m, block.weight, m.hidden));
-    const bias = g.weight([size], joined(m, block.bias, 1));
+    const weight = g.weight([m.hidden, size], joined(block.weight, m.hidden));
+    const bias = g.weight([size], joined(block.bias, 1));
     const mixed = g.microsoft('Attention', [x, weight, bias, mask], { num_heads: m.heads });
     x = finish(context, mixed, block, x, false);
   }
@@ -443,5 +445,88 @@ export function packedWeightsStyle(m: SmallModel): Written {
   return {
     graph: g,
     style: { norm: 'none', learnedPositions: true, rotary: false, biased: true, causal: false },
+  };
+}
+
+/** How Einsum nodes write the two products; one of them may be a MatMul. */
+export type EinsumForm = 'tokens first' | 'heads first' | 'in groups' | 'one key head' | 'open' | 'half';
+
+/** Queries, keys and values `[1, n, heads, d]` brought to a form's axes, and its products. */
+interface EinsumParts {
+  readonly arrange: (g: OnnxGraph, part: string, name: 'q' | 'k' | 'v') => string;
+  readonly scores: (g: OnnxGraph, q: string, k: string) => string;
+  readonly mixed: (g: OnnxGraph, weights: string, v: string) => string;
+  /** Back to `[1, n, heads, d]`. */
+  readonly back: (g: OnnxGraph, mixed: string) => string;
+}
+
+const byHead = (g: OnnxGraph, part: string) => g.transpose(part, 0, 2, 1, 3);
+
+const EINSUMS: Readonly<Record<EinsumForm, EinsumParts>> = {
+  // Keys come before queries, as TensorFlow's own layer has them.
+  'tokens first': {
+    arrange: (_, part) => part,
+    scores: (g, q, k) => g.einsum('BTNH,BFNH->BNFT', k, q),
+    mixed: (g, weights, v) => g.einsum('BNFT,BTNH->BFNH', weights, v),
+    back: (_, mixed) => mixed,
+  },
+  'heads first': {
+    arrange: byHead,
+    scores: (g, q, k) => g.einsum('b h i d, b h j d -> b h i j', q, k),
+    mixed: (g, weights, v) => g.einsum('b h i j, b h j d -> b h i d', weights, v),
+    back: byHead,
+  },
+  'in groups': {
+    arrange: (g, part, name) => (name === 'q' ? g.reshape(part, 1, -1, 2, 2, 16) : part),
+    scores: (g, q, k) => g.einsum('nqgrd,nkgd->ngrqk', q, k),
+    mixed: (g, weights, v) => g.einsum('nkgd,ngrqk->nqgrd', v, weights),
+    back: (g, mixed) => g.reshape(mixed, 1, -1, 4, 16),
+  },
+  'one key head': {
+    arrange: (g, part, name) => (name === 'q' ? byHead(g, part) : g.reshape(part, 1, -1, 16)),
+    scores: (g, q, k) => g.einsum('bhqc,bkc->bhqk', q, k),
+    mixed: (g, weights, v) => g.einsum('bhqk,bkc->bqhc', weights, v),
+    back: (_, mixed) => mixed,
+  },
+  open: {
+    arrange: byHead,
+    scores: (g, q, k) => g.einsum('...qd,...kd->...qk', q, k),
+    mixed: (g, weights, v) => g.einsum('...qk,...kd->...qd', weights, v),
+    back: byHead,
+  },
+  half: {
+    arrange: byHead,
+    scores: (g, q, k) => g.node('MatMul', [q, g.transpose(k, 0, 1, 3, 2)]),
+    mixed: (g, weights, v) => g.einsum('bhqk,bhkd->bqhd', weights, v),
+    back: (_, mixed) => mixed,
+  },
+};
+
+/** Einsum in place of MatMul: scores scaled by a constant and masked by an addition, as is usual. */
+export function einsumStyle(m: SmallModel, form: EinsumForm): Written {
+  const context = start(m, 14);
+  const { g, ids } = context;
+  const { arrange, scores, mixed, back } = EINSUMS[form];
+  const range = g.node('Range', [g.int(0), g.length(ids, 1, true), g.int(1)]);
+  const later = g.node('Greater', [
+    g.node('Unsqueeze', [range, g.ints(0)]),
+    g.node('Unsqueeze', [range, g.ints(1)]),
+  ]);
+  const mask = g.node('Where', [later, g.float(LOWEST), g.float(0)]);
+  let x = withPositions(context, embed(context), counted(context));
+  for (const block of m.blocks) {
+    const part = (name: 'q' | 'k' | 'v') => {
+      const flat = projected(context, x, block, name, true);
+      return arrange(g, g.reshape(flat, 1, -1, name === 'q' ? m.heads : m.groups, m.width), name);
+    };
+    const scaled = g.node('Mul', [scores(g, part('q'), part('k')), g.float(1 / Math.sqrt(m.width))]);
+    const weights = g.node('Softmax', [g.node('Add', [scaled, mask])], { axis: -1 });
+    const flat = g.reshape(back(g, mixed(g, weights, part('v'))), 1, -1, m.heads * m.width);
+    x = finish(context, flat, block, x, false);
+  }
+  logits(context, x);
+  return {
+    graph: g,
+    style: { norm: 'none', learnedPositions: true, rotary: false, biased: true, causal: true },
   };
 }

@@ -1,73 +1,94 @@
-/** An exported ONNX model over a document: run once when it is opened, its layers then stand like those of a dump. */
+/**
+ * An exported ONNX model over a document: run once when it is opened, in a process of its own; its layers then
+ * stand like those of a dump.
+ */
 
-import { realpath } from 'node:fs/promises';
+import { realpath, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 
-import type { InspectRequest } from '../protocol/engine';
-import type { ModelInfo } from '../protocol/inspection';
-import { Problem } from '../protocol/problem';
-import { scoreTokens, type TokenScores } from './analysis/logits';
-import { PREDICTIONS } from './model/layers';
-import { openRowWriter } from './model/writeRows';
-import { readBeside } from './onnxModel/besideFile';
-import type { Exported, ExportedLayer } from './onnxModel/graphRun';
-import type { Heads } from './onnxModel/heads';
-import { openOnnxModel, type OnnxModel } from './onnxModel/onnxModel';
-import type { OffsetBias } from './onnxModel/offsetBias';
-import { floats, type FloatTensor } from './onnx/tensor';
-import type { ReadyModel } from './ready';
-import { nativeAttention, scheduleLayers } from './schedule';
-import { readSource } from './source';
-import type { TensorStore } from './tensorStore';
-import { paddedLength } from './variants/primitives/mixer';
+import type { InspectRequest } from '../../protocol/engine';
+import type { ModelInfo } from '../../protocol/inspection';
+import { Problem } from '../../protocol/problem';
+import { takeOver } from './exportedNumbers';
+import type { GraphOutline, LayerOutline } from './graphApi';
+import { type GraphListener, GraphProcess } from './graphProcess';
+import { readBeside } from '../onnxModel/besideFile';
+import { attentionCost } from '../onnxModel/cost';
+import type { ReadyModel } from '../ready';
+import { nativeAttention, scheduleLayers } from '../schedule';
+import { readSource } from '../source';
+import type { TensorStore } from '../tensorStore';
+import { wholeAttention } from '../workload';
 
 /** Where a graph does not say how many ids it knows. */
 const ANY_ID = 2 ** 31 - 1;
+/** Nodes that a message names for each number of heads. */
+const NAMED = 4;
 
 const BIAS_NOTE =
   'The model adds a bias by distance to its scores; it was read off the weights that the graph computes.';
 
+/** What opening a graph needs beside the request. */
+export interface Opening {
+  /** Takes the layers. */
+  readonly store: TensorStore;
+  readonly listener: GraphListener;
+  /** The bundle that runs graphs. */
+  readonly graphProgram: string;
+}
+
+const UNHEARD: GraphListener = { progress: () => undefined, cancelled: () => false };
+
 /** What an ONNX file holds; as strict as `openExported`, since shapes and masks are told by running it. */
-export async function describeExported(path: string): Promise<ModelInfo> {
-  const model = await openOnnxModel(path);
-  await model.release();
-  return describe(model);
+export async function describeExported(path: string, graphProgram: string): Promise<ModelInfo> {
+  const graph = new GraphProcess(graphProgram, path, UNHEARD);
+  try {
+    return await describe(await graph.open());
+  } finally {
+    graph.end();
+  }
 }
 
 /**
  * @param path of the ONNX file.
- * @param store takes the layers.
  * @throws Problem for a graph that cannot be inspected, and a document that it cannot run over.
+ * @throws Cancelled soon after the listener says so.
  */
 export async function openExported(
   path: string,
   request: InspectRequest,
-  store: TensorStore,
+  { store, listener, graphProgram }: Opening,
 ): Promise<ReadyModel> {
-  const model = await openOnnxModel(path);
+  const numbers = store.scratch();
+  const graph = new GraphProcess(graphProgram, path, listener);
   try {
-    const info = await describe(model);
+    const opened = await graph.open();
+    const info = await describe(opened);
     // Told before the graph runs over the document: a wrong variant is the smaller thing to mend.
     scheduleLayers(
       request,
-      model.layers.map(({ attention }) => nativeAttention(attention)),
+      opened.layers.map(({ attention }) => nativeAttention(attention)),
     );
+    const { logits } = request;
+    if (logits !== undefined) await checkTarget(logits, opened);
     const { directory } = await readBeside(path);
     const source = await readSource(request, directory, info.vocabulary);
     const { ids } = source.table;
-    const causal = model.layers.every(layer => layer.attention.causal);
-    const exported = await model.run(ids, causal || request.logits !== undefined);
-    if (request.logits !== undefined) await writeResult(request.logits, model, exported, ids.length);
-    const layers = exported.layers.map(layer => stored(layer, store));
-    const scores = scoresOf(exported, ids);
+    const work = opened.weights * ids.length + attentionCost(opened.layers, ids.length);
+    const share = work / (work + wholeAttention(info, { start: 0, end: ids.length }));
+    const ran = await graph.run({ ids, numbers, result: logits !== undefined }, share);
+    // Its memory is wanted for what comes.
+    graph.end();
+    const layers = await takeOver(numbers, ran, { store, listener, share, logits, path });
     return {
       info,
       source,
-      stamp: model.stamp,
-      own: exported.layers.map(({ attention }) => attention),
+      stamp: opened.stamp,
+      own: ran.layers.map(({ attention }) => attention),
       choice: undefined,
-      notes: notesOf(model, scores !== undefined, ids.length > info.context),
-      scores,
+      notes: notesOf(opened, ran.scores !== undefined, ids.length > info.context),
+      scores: ran.scores,
+      work,
       layer: async index => ({
         ...layers[index]!,
         tokens: ids.length,
@@ -78,21 +99,18 @@ export async function openExported(
       }),
     };
   } finally {
-    await model.release();
+    graph.end();
+    // A process that dies with gigabytes takes a while: nobody waits for it.
+    void graph.ended.then(() => rm(numbers, { force: true })).catch(() => undefined);
   }
 }
 
-async function describe(model: OnnxModel): Promise<ModelInfo> {
-  const { layers, parameters, vocabulary = ANY_ID, found, most } = model;
-  const path = resolve(model.path);
+async function describe({ path: given, layers, ...graph }: GraphOutline): Promise<ModelInfo> {
+  const { parameters, vocabulary = ANY_ID, found, most } = graph;
+  const path = resolve(given);
   const { name, context = most } = await readBeside(path);
   const first = layers[0]!;
-  const odd = layers.find(({ q }) => q.heads !== first.q.heads);
-  if (odd !== undefined) {
-    throw new Problem(
-      `In ${path}, ${odd.name} has ${odd.q.heads} heads, but ${first.name} has ${first.q.heads}; expected as many in every layer.`,
-    );
-  }
+  checkHeads(path, layers);
   return {
     name,
     directory: path,
@@ -107,13 +125,28 @@ async function describe(model: OnnxModel): Promise<ModelInfo> {
   };
 }
 
-/** Losses are those of a model that sees nothing ahead: another one's logits stand for the token itself. */
-function scoresOf({ layers, result }: Exported, ids: Int32Array): TokenScores | undefined {
-  if (result?.kind !== 'logits' || !layers.every(({ attention }) => attention.causal)) return undefined;
-  return scoreTokens(result.data, ids, PREDICTIONS);
+/** @throws Problem where layers differ in their number of heads. */
+function checkHeads(path: string, layers: readonly LayerOutline[]): void {
+  const names = new Map<number, string[]>();
+  for (const { name, q } of layers) names.set(q.heads, [...(names.get(q.heads) ?? []), name]);
+  if (names.size === 1) return;
+  const counts = [...names].map(([heads, all]) => {
+    const listed =
+      all.length > NAMED
+        ? `${all.slice(0, NAMED).join(', ')} and ${all.length - NAMED} more`
+        : all.join(', ');
+    return `${heads} in ${listed}`;
+  });
+  throw new Problem(
+    `The layers of ${path} differ in their number of heads: ${counts.join('; ')}. An inspection has as many in every layer; dump queries, keys and values of the layers that agree, and inspect the dump.`,
+  );
 }
 
-function notesOf({ found, notes, layers }: OnnxModel, isScored: boolean, isLong: boolean): readonly string[] {
+function notesOf(
+  { found, notes, layers }: GraphOutline,
+  isScored: boolean,
+  isLong: boolean,
+): readonly string[] {
   return [
     `The model is an exported graph, with attention as ${found}: it ran once as it is, and what a variant attends does not feed back into it.`,
     ...notes,
@@ -123,55 +156,9 @@ function notesOf({ found, notes, layers }: OnnxModel, isScored: boolean, isLong:
   ];
 }
 
-function stored({ q, k, v, attention, bias }: ExportedLayer, store: TensorStore) {
-  const term = {
-    ...(attention.softcap === undefined ? {} : { softcap: attention.softcap }),
-    ...(bias && { bias: { first: bias.first, values: table(bias, q.heads) } }),
-  };
-  return {
-    q: padded(q, store),
-    k: padded(k, store),
-    v: padded(v, store),
-    ...(Object.keys(term).length === 0 ? {} : { position: term }),
-  };
-}
-
-function table({ values }: OffsetBias, heads: number): FloatTensor {
-  return floats([heads, values.length / heads], values);
-}
-
-/** `[H, N, D] -> [H, P, D]` */
-function padded({ heads, tokens, width, data }: Heads, store: TensorStore): FloatTensor {
-  const length = paddedLength(tokens);
-  const tensor = store.tensor([heads, length, width]);
-  for (let head = 0; head < heads; head++) {
-    const from = head * tokens * width;
-    tensor.data.set(data.subarray(from, from + tokens * width), head * length * width);
-  }
-  return tensor;
-}
-
-async function writeResult(
-  target: string,
-  { path, files }: OnnxModel,
-  { result }: Exported,
-  tokens: number,
-): Promise<void> {
+/** @throws Problem where what is written would take the place of the model. */
+async function checkTarget(target: string, { files }: GraphOutline): Promise<void> {
   const real = await realpath(target).catch(() => undefined);
-  if (real !== undefined && files.includes(real)) {
-    throw new Problem(`${target} holds the model; choose another file for the logits.`);
-  }
-  if (result === undefined) {
-    throw new Problem(
-      `${path} gives no logits or hidden states for every token; leave out the file for them.`,
-    );
-  }
-  const writer = await openRowWriter(target, result.kind, [tokens, result.width]);
-  try {
-    await writer.write(result.data);
-  } catch (error) {
-    await writer.discard();
-    throw error;
-  }
-  await writer.finish();
+  if (real === undefined || !files.includes(real)) return;
+  throw new Problem(`${target} holds the model; choose another file for the logits.`);
 }

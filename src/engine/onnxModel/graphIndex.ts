@@ -58,6 +58,12 @@ export function integers(node: Node, name: string): readonly number[] | undefine
   return attributeOf(node, name)?.ints.map(Number);
 }
 
+/** Empty where the attribute is absent. */
+export function text(node: Node, name: string): string {
+  const found = attributeOf(node, name);
+  return found === undefined ? '' : new TextDecoder().decode(found.s);
+}
+
 function attributeOf(node: Node, name: string): Attribute | undefined {
   return node.attribute.find(attribute => attribute.name === name);
 }

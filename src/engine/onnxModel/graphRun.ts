@@ -4,7 +4,7 @@ import { Problem } from '../../protocol/problem';
 import type { NativeAttention } from '../model/decoder';
 import type { Feeds } from '../onnx/graph';
 import { floats, type FloatTensor, sizeOf } from '../onnx/tensor';
-import type { ModelSession } from '../runtime/modelSession';
+import type { ModelSession, RunOptions } from '../runtime/modelSession';
 import type { Inputs } from './feeds';
 import { Misfit, withoutCopies } from './heads';
 import type { OffsetBias } from './offsetBias';
@@ -51,24 +51,34 @@ export interface GraphRun {
 /** Queries whose rows are held against the graph's own. */
 const CHECKED = 16;
 
-/**
- * @param wanted whether the graph's result is asked for.
- * @throws Problem where the runtime fails, and for attention that cannot be told.
- */
-export async function computeLayers(run: GraphRun, ids: Int32Array, wanted: boolean) {
-  const { path, inputs, asks, sites, output, isHalf, session } = run;
+/** What the graph is fed for a document, of all that `asks` names too. */
+export function feedsOf({ inputs, asks }: Pick<GraphRun, 'inputs' | 'asks'>, ids: Int32Array): Feeds {
   const rows = spaced(ids.length);
   const extra: Feeds = {
     [ROWS]: { type: 'int64', shape: [rows.length], data: BigInt64Array.from(rows, BigInt) },
     [COLUMN]: floats([ids.length, 1]),
   };
-  const feeds = { ...inputs.feeds(ids), ...Object.fromEntries(asks.map(name => [name, extra[name]!])) };
+  return { ...inputs.feeds(ids), ...Object.fromEntries(asks.map(name => [name, extra[name]!])) };
+}
+
+/**
+ * @param wanted whether the graph's result is asked for.
+ * @throws Problem where the runtime fails, and for attention that cannot be told.
+ */
+export async function computeLayers(
+  run: GraphRun,
+  ids: Int32Array,
+  wanted: boolean,
+  options: RunOptions = {},
+) {
+  const { path, sites, output, isHalf, session } = run;
+  const rows = spaced(ids.length);
   const names = new Set(
     [...sites.flatMap(tapsOf), ...(wanted && output ? [output.tap] : [])].map(outputName),
   );
   let results: Readonly<Record<string, FloatTensor>>;
   try {
-    results = (await session.run(feeds, [...names])) as Record<string, FloatTensor>;
+    results = (await session.run(feedsOf(run, ids), [...names], options)) as Record<string, FloatTensor>;
   } catch (error) {
     throw new Problem(`ONNX Runtime cannot run ${path} over ${ids.length} tokens: ${shortened(error)}.`);
   }

@@ -2,11 +2,15 @@
 
 import type { FloatTensor } from '../onnx/tensor';
 
-/** Numbers of every head, `[H, N, D]`. */
-export interface Heads {
+/** `[H, N, D]` */
+export interface HeadShape {
   readonly heads: number;
   readonly tokens: number;
   readonly width: number;
+}
+
+/** Numbers of every head, `[H, N, D]`. */
+export interface Heads extends HeadShape {
   readonly data: Float32Array;
 }
 

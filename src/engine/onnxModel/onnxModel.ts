@@ -9,7 +9,7 @@ import { basename } from 'node:path';
 import { Problem } from '../../protocol/problem';
 import { Tensor_DataType } from '../onnx/onnx_pb';
 import { sizeOf } from '../onnx/tensor';
-import { type ModelSession, openModelSession } from '../runtime/modelSession';
+import { doneShare } from './cost';
 import { readInputs } from './feeds';
 import { findFused } from './fused';
 import { countOperators, GraphIndex } from './graphIndex';
@@ -17,10 +17,11 @@ import {
   computeLayers,
   type Exported,
   type ExportedLayer,
+  feedsOf,
   type GraphRun,
   type Output,
-  shortened,
 } from './graphRun';
+import { loadGraph } from './loadGraph';
 import { type ModelFile, readModelFile } from './modelFile';
 import type { Site } from './site';
 import { openGraph } from './surgery';
@@ -37,6 +38,8 @@ export interface OnnxModel {
   /** Layers as a short probe gives them: for their heads and widths. */
   readonly layers: readonly ExportedLayer[];
   readonly parameters: number;
+  /** Numbers of weights that every token is multiplied with. */
+  readonly weights: number;
   /** How many ids there are, where the graph says so. */
   readonly vocabulary: number | undefined;
   /** Tokens that the graph takes at most, on this machine. */
@@ -44,12 +47,13 @@ export interface OnnxModel {
   /** Sentences on what was found and not understood. */
   readonly notes: readonly string[];
   /**
-   * Runs the graph over a document, at once. The layers are those of the probe.
+   * Runs the graph over a document; nothing can be run afterwards. The layers are those of the probe.
    *
    * @param wanted whether logits or hidden states are asked for.
+   * @param told hears of the share of the arithmetic that is done, wherever the graph could be cut.
    * @throws Problem for more tokens than the graph takes, and where the runtime fails.
    */
-  run(ids: Int32Array, wanted: boolean): Promise<Exported>;
+  run(ids: Int32Array, wanted: boolean, told: (share: number) => void): Promise<Exported>;
   release(): Promise<void>;
 }
 
@@ -68,13 +72,14 @@ export async function openOnnxModel(path: string): Promise<OnnxModel> {
   const sites = sitesOf(file, index);
   const vocabulary = vocabularyOf(index, inputs.ids);
   const output = resultTap(file);
-  const { bytes, asks } = openGraph(file, sites, output === undefined ? [] : [output.tap]);
+  const { model, asks } = openGraph(file, sites, output === undefined ? [] : [output.tap]);
   const isHalf = computesInHalf(file);
-  const run: GraphRun = { path, inputs, asks, sites, output, isHalf, session: await load(bytes, file) };
+  const probe = Int32Array.from({ length: inputs.length ?? PROBE }, (_, at) => at % (vocabulary ?? 2));
+  const { session, parts } = await loadGraph(model, file, { sites, feeds: feedsOf({ inputs, asks }, probe) });
+  const run: GraphRun = { path, inputs, asks, sites, output, isHalf, session };
   const { stamp, files } = file;
   const missed = missedNotes(file, sites);
   try {
-    const probe = Int32Array.from({ length: inputs.length ?? PROBE }, (_, at) => at % (vocabulary ?? 2));
     const { layers, used, leftOut, result } = await computeLayers(run, probe, true);
     if (layers.length === 0) {
       throw new Problem(
@@ -89,12 +94,16 @@ export async function openOnnxModel(path: string): Promise<OnnxModel> {
       found: countKinds(used),
       layers,
       parameters: parametersOf(file),
+      weights: parts.reduce((sum, part) => sum + part.weights, 0),
       vocabulary: vocabulary ?? (result?.kind === 'logits' ? result.width : undefined),
       most,
       notes: [...leftOut.map(what => `Left out of the layers: ${what}.`), ...missed],
-      async run(ids, wanted) {
+      async run(ids, wanted, told) {
         checkLength(path, ids.length, most, inputs.length);
-        const computed = await computeLayers({ ...run, sites: used }, ids, wanted);
+        const computed = await computeLayers({ ...run, sites: used }, ids, wanted, {
+          isLast: true,
+          done: part => told(doneShare(parts, part, layers, ids.length)),
+        });
         const [lost] = computed.leftOut;
         if (lost === undefined) return computed;
         throw new Problem(
@@ -121,7 +130,7 @@ function sitesOf({ graph, path }: ModelFile, index: GraphIndex): readonly Site[]
   if (sites.length > 0) return sites;
   const branches = graph.node.some(({ opType }) => ['If', 'Loop', 'Scan'].includes(opType));
   throw new Problem(
-    `No attention was found in ${path}: looked for MatMul, Softmax, MatMul in a row and for MultiHeadAttention, GroupQueryAttention and Attention nodes; found ${countOperators(graph.node)}.` +
+    `No attention was found in ${path}: looked for MatMul, Softmax, MatMul in a row (or Einsum for either product) and for MultiHeadAttention, GroupQueryAttention and Attention nodes; found ${countOperators(graph.node)}.` +
       (branches
         ? ' What is inside If, Loop and Scan is not looked at: export the model without branches, such as a decoder without merged past.'
         : ''),
@@ -148,14 +157,6 @@ function resultTap({ graph }: ModelFile): Output | undefined {
     logits ?? named(/^last_hidden_state$/i) ?? named(/hidden_state/i) ?? named(/^(?!present|past)/i);
   if (value === undefined) return undefined;
   return { kind: logits === undefined ? 'hidden' : 'logits', tap: { value, extract: 'whole' } };
-}
-
-async function load(bytes: Uint8Array, { path, root }: ModelFile): Promise<ModelSession> {
-  try {
-    return await openModelSession(bytes, root);
-  } catch (error) {
-    throw new Problem(`ONNX Runtime cannot load ${path}: ${shortened(error)}.`);
-  }
 }
 
 function mostTokens(layers: readonly ExportedLayer[], resultWidth: number): number {

@@ -1,10 +1,11 @@
 /** The graph cut open: what is to be looked at becomes outputs, and only that is computed. */
 
-import { create, toBinary } from '@bufbuild/protobuf';
+import { create } from '@bufbuild/protobuf';
 
 import {
   Attribute_Type,
   GraphSchema,
+  type Model,
   ModelSchema,
   type Node,
   NodeSchema,
@@ -21,8 +22,8 @@ export const ROWS = 'longsight.rows';
 export const COLUMN = 'longsight.column';
 
 export interface Opened {
-  /** A whole ONNX file. */
-  readonly bytes: Uint8Array;
+  /** The graph's own nodes, then those that take values out. */
+  readonly model: Model;
   /** Of the inputs that the graph has beside its own, those that it reads. */
   readonly asks: readonly string[];
 }
@@ -61,7 +62,7 @@ export function openGraph({ model, graph }: ModelFile, sites: readonly Site[], m
       node: [...graph.node, ...sites.flatMap(({ nodes }) => nodes), ...all.flatMap(nodesOf)],
     }),
   });
-  return { bytes: toBinary(ModelSchema, opened), asks };
+  return { model: opened, asks };
 }
 
 function nodesOf(tap: Tap): Node[] {

@@ -6,8 +6,9 @@
 
 import type { Node } from '../onnx/onnx_pb';
 import type { FloatTensor } from '../onnx/tensor';
-import { float, type GraphIndex, inputOf, integer, isStandard, nodeName } from './graphIndex';
-import { byHead, Misfit, scaled, swapped } from './heads';
+import { type GraphIndex, inputOf, isStandard, nodeName } from './graphIndex';
+import { Misfit, scaled } from './heads';
+import { scoreProduct, type ScoreProduct, valueProduct, type ValueProduct } from './product';
 import type { Site, Taken, Tap } from './site';
 
 /** Operators that scores pass through on their way to the softmax: which of their inputs may be the scores. */
@@ -48,7 +49,7 @@ interface Step {
 }
 
 interface Scores {
-  readonly product: Node;
+  readonly product: ScoreProduct;
   readonly steps: readonly Step[];
 }
 
@@ -71,7 +72,8 @@ function scoresBehind(
   const node = index.producer(value);
   if (node === undefined || seen.has(value) || depth > MOST_STEPS) return undefined;
   seen.add(value);
-  if (isProduct(node)) return { product: node, steps: [] };
+  const product = scoreProduct(node);
+  if (product !== undefined) return { product, steps: [] };
   if (!isStandard(node)) return undefined;
   for (const at of ON_THE_WAY[node.opType] ?? []) {
     const input = inputOf(node, at);
@@ -83,16 +85,15 @@ function scoresBehind(
   return undefined;
 }
 
-/** The values that the weights are multiplied with; undefined for a softmax of something else. */
-function valuesAfter(index: GraphIndex, weights: string): string | undefined {
+/** The product of the weights with values; undefined for a softmax of something else. */
+function valuesAfter(index: GraphIndex, weights: string): ValueProduct | undefined {
   const seen = new Set<string>();
   const open = [weights];
   for (let value = open.shift(); value !== undefined && seen.size < MOST_STEPS; value = open.shift()) {
     seen.add(value);
     for (const node of index.consumers(value)) {
-      if (isProduct(node) && node.input[0] === value && integer(node, 'transB', 0) === 0) {
-        return node.input[1];
-      }
+      const product = valueProduct(node, value);
+      if (product !== undefined) return product;
       const next = isStandard(node) && AFTER[node.opType]?.some(at => node.input[at] === value);
       if (next && !seen.has(node.output[0]!)) open.push(node.output[0]!);
     }
@@ -100,21 +101,15 @@ function valuesAfter(index: GraphIndex, weights: string): string | undefined {
   return undefined;
 }
 
-function isProduct(node: Node): boolean {
-  if (isStandard(node)) return node.opType === 'MatMul';
-  const turned = ['transA', 'transBatchA', 'transBatchB'].some(name => integer(node, name, 0) !== 0);
-  return node.domain === 'com.microsoft' && node.opType === 'FusedMatMul' && !turned;
-}
-
-function site(softmax: Node, { product, steps }: Scores, values: string): Site {
+function site(softmax: Node, { product, steps }: Scores, values: ValueProduct): Site {
+  const { q, k } = product;
+  const { v } = values;
   const whole = (value: string): Tap => ({ value, extract: 'whole' });
   const factors = steps.flatMap(({ operator, operand }, step) => {
     const scales = operand !== undefined && (operator === 'Mul' || operator === 'Div');
     return scales ? [{ step, value: operand, inverse: operator === 'Div' }] : [];
   });
   const tanh = steps.findIndex(({ operator }) => operator === 'Tanh');
-  const keysAreTurned = integer(product, 'transB', 0) === 0;
-  const alpha = float(product, 'alpha', 1);
   const bent = tanh >= 0;
 
   /** The product of the factors on the scores from step `from` on. */
@@ -129,11 +124,11 @@ function site(softmax: Node, { product, steps }: Scores, values: string): Site {
 
   return {
     name: nodeName(softmax),
-    kind: 'MatMul-Softmax-MatMul',
+    kind: `${product.operator}-Softmax-${values.operator}`,
     taps: {
-      q: whole(product.input[0]!),
-      k: whole(product.input[1]!),
-      v: whole(values),
+      q: whole(q.value),
+      k: whole(k.value),
+      v: whole(v.value),
       ...Object.fromEntries(
         factors.flatMap(({ step, value }): [string, Tap][] => [
           [`least${step}`, { value, extract: 'least' }],
@@ -143,14 +138,13 @@ function site(softmax: Node, { product, steps }: Scores, values: string): Site {
     },
     nodes: [],
     assemble(taken) {
-      const q = byHead(taken['q']!);
-      const k = byHead(taken['k']!);
+      const queries = q.heads(taken['q']!);
       // Scores are cap · tanh(inner q·k): a cap of its own bends inner · cap · q·k.
-      const inner = alpha * factor(taken, 0);
+      const inner = product.factor * factor(taken, 0);
       return {
-        q: scaled(q, inner * Math.sqrt(q.width)),
-        k: keysAreTurned ? swapped(k) : k,
-        v: byHead(taken['v']!),
+        q: scaled(queries, inner * Math.sqrt(queries.width)),
+        k: k.heads(taken['k']!),
+        v: v.heads(taken['v']!),
       };
     },
     declared: undefined,
