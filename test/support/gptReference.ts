@@ -4,16 +4,10 @@
  * Letters: `N` tokens, `H` heads, `D` head width, `C` hidden size.
  */
 
-import { attend, cut, gelu, geluTanh, layerNorm, product, split, sum } from './plain';
+import { ACTIVATIONS, attend, cut, layerNorm, product, split, sum } from './plain';
 import { PlainCheckpoint } from './reference';
 import type { ReferenceRun } from './reference';
 import { rotation } from './ropeReference';
-
-const ACTIVATIONS: Readonly<Record<string, (x: number) => number>> = {
-  gelu,
-  gelu_new: geluTanh,
-  relu: x => Math.max(0, x),
-};
 
 /** `[rows, columns]` to `[columns, rows]`. */
 function transposed(w: Float64Array, columns: number): Float64Array {

@@ -6,12 +6,24 @@
  * Letters: `N` tokens, `H` query heads, `G` key heads, `D` head width, `C` hidden size.
  */
 
-import { attend, crossEntropy, cut, geluTanh, product, rmsNorm, silu, split, sum, times } from './plain';
+import {
+  ACTIVATIONS,
+  attend,
+  crossEntropy,
+  cut,
+  geluTanh,
+  product,
+  rmsNorm,
+  silu,
+  split,
+  sum,
+  times,
+} from './plain';
 import { PlainCheckpoint } from './reference';
 import type { ReferenceRun } from './reference';
 import { type RopeFields, rotation } from './ropeReference';
 
-/** Whether query `i` may see key `j` in `layer`; only asked for `j <= i`. */
+/** Whether query `i` may see key `j` in `layer`; only asked for what the model itself admits. */
 export type Allowed = (i: number, j: number, layer: number) => boolean;
 
 export interface LlamaRun extends ReferenceRun {
@@ -36,7 +48,7 @@ interface LayerRun {
   readonly attention: readonly Float64Array[];
 }
 
-/** Runs the whole model over `ids`, causal, every layer seeing what it admits itself and `allowed` too. */
+/** Runs the whole model over `ids`, every layer seeing what it admits itself and `allowed` too. */
 export async function llamaForward(
   { directory }: { readonly directory: string },
   ids: ArrayLike<number>,
@@ -46,6 +58,7 @@ export async function llamaForward(
   const { fields } = plain;
   const type = fields['model_type'] as string;
   const gemma = type.startsWith('gemma');
+  const bothWays = fields['use_bidirectional_attention'] === true;
   const N = ids.length;
   const C = plain.number('hidden_size', NaN);
   const H = plain.number('num_attention_heads', NaN);
@@ -60,7 +73,7 @@ export async function llamaForward(
     const weight = await plain.load(`${name}.weight`);
     return rmsNorm(x, gemma ? weight.map(value => 1 + value) : weight, eps);
   };
-  const act = gemma ? geluTanh : silu;
+  const act = gemma ? geluTanh : (ACTIVATIONS[fields['hidden_act'] as string] ?? silu);
 
   let x = await plain.rows(`${body}embed_tokens.weight`, ids, C);
   if (gemma) x = x.map(value => value * Math.sqrt(C));
@@ -92,7 +105,9 @@ export async function llamaForward(
       q = await norm(q, `${own}.q_norm`);
       k = await norm(k, `${own}.k_norm`);
     }
-    const window = windowOf(plain, layer);
+    const across = windowOf(plain, layer);
+    // One to both sides is given as the width of the whole.
+    const window = bothWays && across !== undefined ? Math.floor(across / 2) + 1 : across;
     const turn = rotation(ropeOf(plain, D, window !== undefined), D, N);
     turn(q);
     turn(k);
@@ -100,7 +115,8 @@ export async function llamaForward(
       ...{ q, k, v, N, D },
       scale: gemma ? plain.number('query_pre_attn_scalar', 256) ** -0.5 : D ** -0.5,
       softcap: type === 'gemma2' ? cap(plain, 'attn_logit_softcapping', 50) : undefined,
-      allowed: (i, j) => j <= i && (window === undefined || i - j < window) && allowed(i, j, layer),
+      allowed: (i, j) =>
+        (bothWays || j <= i) && (window === undefined || Math.abs(i - j) < window) && allowed(i, j, layer),
     });
     layers.push({ q, k, v, attention: run.attention });
     const attended = await linear(run.output, `${own}.o_proj`);

@@ -2,7 +2,7 @@
 
 /** A rotation as configs describe it. */
 export interface RopeFields {
-  /** `R`: how many numbers of a head are rotated. */
+  /** `R`: how many numbers of a head are rotated; an odd one turns one number more, at frequencies of `R`. */
   readonly width: number;
   readonly theta: number;
   /** `rope_scaling` or `rope_parameters`, as the config has it. */
@@ -15,7 +15,7 @@ export interface RopeFields {
 
 /** Rotates the first `R` of every `D` numbers of `[heads, N, D]` in place, token `t` by position `t`. */
 export function rotation(rope: RopeFields, D: number, N: number): (x: Float64Array) => void {
-  const half = rope.width / 2;
+  const half = Math.ceil(rope.width / 2);
   const { frequencies, gain } = rotaryFrequencies(rope, N);
   return x => {
     for (let start = 0; start < x.length; start += D) {
@@ -31,13 +31,14 @@ export function rotation(rope: RopeFields, D: number, N: number): (x: Float64Arr
   };
 }
 
-/** Radians a token for every pair, `[R / 2]`, and what cos and sin are multiplied by. */
+/** Radians a token for every pair, `[ceil(R / 2)]`, and what cos and sin are multiplied by. */
 export function rotaryFrequencies(rope: RopeFields, N: number): { frequencies: number[]; gain: number } {
   const { width: R, theta: base, context } = rope;
   const scaling = rope.scaling ?? {};
   const number = (name: string, fallback = NaN): number => (scaling[name] as number | undefined) ?? fallback;
   const type = (scaling['rope_type'] ?? scaling['type'] ?? 'default') as string;
-  const plain = (theta: number): number[] => Array.from({ length: R / 2 }, (_, d) => theta ** ((-2 * d) / R));
+  const plain = (theta: number): number[] =>
+    Array.from({ length: Math.ceil(R / 2) }, (_, d) => theta ** ((-2 * d) / R));
   const frequencies = plain(base);
   const factor = number('factor');
   const L = number('original_max_position_embeddings', rope.trained ?? context);
@@ -47,7 +48,7 @@ export function rotaryFrequencies(rope: RopeFields, N: number): { frequencies: n
     case 'linear':
       return { frequencies: frequencies.map(f => f / factor), gain: 1 };
     case 'dynamic': {
-      const stretch = N > L ? ((factor * N) / L - (factor - 1)) ** (R / (R - 2)) : 1;
+      const stretch = N > context ? ((factor * N) / context - (factor - 1)) ** (R / (R - 2)) : 1;
       return { frequencies: plain(base * stretch), gain: 1 };
     }
     case 'yarn': {

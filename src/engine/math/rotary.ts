@@ -34,14 +34,14 @@ export type RopeScaling =
     };
 
 export interface Rotary {
-  /** `[D / 2]` radians a token. */
+  /** `[ceil(D / 2)]` radians a token. */
   readonly frequencies: Float64Array;
   /** What cos and sin are multiplied by (YaRN's attention factor); 1 otherwise. */
   readonly gain: number;
 }
 
 /**
- * @param width `D`, even.
+ * @param width `D`; an odd one, of which a head's numbers have a share, gives `(D + 1) / 2` pairs.
  * @param tokens `N`: the dynamic and long scalings depend on the document's length.
  */
 export function rotary(width: number, theta: number, scaling: RopeScaling, tokens: number): Rotary {
@@ -73,7 +73,7 @@ export function rotary(width: number, theta: number, scaling: RopeScaling, token
 }
 
 function frequencies(width: number, theta: number): Float64Array {
-  return Float64Array.from({ length: width / 2 }, (_, pair) => theta ** ((-2 * pair) / width));
+  return Float64Array.from({ length: Math.ceil(width / 2) }, (_, pair) => theta ** ((-2 * pair) / width));
 }
 
 /** Slow pairs are interpolated, fast ones kept, with a ramp between (arXiv 2309.00071, section 3.2). */
@@ -85,8 +85,9 @@ function yarn(width: number, theta: number, scaling: Extract<RopeScaling, { type
   const slow = truncate ? Math.ceil(pairOf(betaSlow)) : pairOf(betaSlow);
   const low = Math.max(fast, 0);
   const high = Math.min(slow, width - 1);
+  const span = high === low ? 0.001 : high - low;
   return frequencies(width, theta).map((frequency, pair) => {
-    const ramp = Math.min(1, Math.max(0, (pair - low) / Math.max(high - low, 0.001)));
+    const ramp = Math.min(1, Math.max(0, (pair - low) / span));
     return (frequency / factor) * ramp + frequency * (1 - ramp);
   });
 }

@@ -22,16 +22,31 @@ const geluTanh: Activation = (g, x) => {
 /** The same with `Φ` approximated by a logistic function. */
 const geluQuick: Activation = (g, x) => g.mul(x, g.unary('Sigmoid', g.mul(x, 1.702)));
 
+const relu: Activation = (g, x) => g.unary('Relu', x);
+
+/** `x` no smaller than `least` and no larger than `most`. */
+const clip = (g: GraphBuilder, x: Value, least: number, most: number): Value =>
+  g.arithmetic('Min', g.arithmetic('Max', x, least), most);
+
 const ACTIVATIONS: Readonly<Record<string, Activation>> = {
   silu,
   swish: silu,
   gelu,
   gelu_python: gelu,
+  gelu_10: (g, x) => clip(g, gelu(g, x), -10, 10),
   gelu_new: geluTanh,
   gelu_fast: geluTanh,
+  gelu_accurate: geluTanh,
   gelu_pytorch_tanh: geluTanh,
+  gelu_python_tanh: geluTanh,
   quick_gelu: geluQuick,
-  relu: (g, x) => g.unary('Relu', x),
+  relu,
+  relu2: (g, x) => g.mul(relu(g, x), relu(g, x)),
+  relu6: (g, x) => clip(g, x, 0, 6),
+  leaky_relu: (g, x) => g.arithmetic('Max', x, g.mul(x, 0.01)),
+  linear: (_, x) => x,
+  mish: (g, x) => g.mul(x, g.unary('Tanh', g.unary('Softplus', x))),
+  sigmoid: (g, x) => g.unary('Sigmoid', x),
   tanh: (g, x) => g.unary('Tanh', x),
 };
 

@@ -17,6 +17,7 @@ export const COMMON_FIELDS = {
   quantization_config: v.nullish(v.looseObject({ quant_method: v.nullish(v.string()) })),
   is_encoder_decoder: v.nullish(v.boolean()),
   add_cross_attention: v.nullish(v.boolean()),
+  pruned_heads: v.nullish(v.record(v.string(), v.unknown())),
   _name_or_path: v.nullish(v.string()),
 };
 
@@ -57,6 +58,12 @@ export function readCommon(
     if (raw[field] === true)
       throw new Problem(`${where}: ${field} is true; Longsight runs encoders and decoders by themselves.`);
   }
+  if (Object.keys(raw.pruned_heads ?? {}).length > 0) {
+    throw new Problem(
+      `${where}: pruned_heads is ${JSON.stringify(raw.pruned_heads)}; Longsight opens models with all their heads.`,
+    );
+  }
+  expectField(raw, 'per_layer_config', [], where);
   const named = raw.architectures?.[0];
   if (named !== undefined && !named.startsWith(family)) {
     throw new Problem(
@@ -75,6 +82,7 @@ const LANGUAGE_HEADS =
 
 /** What all decoders of Llama's family say of their sizes. */
 export function readDecoder(raw: Raw<typeof DECODER_FIELDS>, type: string, family: string, where: string) {
+  expectField(raw, 'is_causal', [true], where);
   return {
     ...readCommon(raw, family, where),
     ...readHeads(raw, where),
@@ -133,7 +141,7 @@ export function biasesIf(given: boolean, field: string): true | string {
 export function expectField(json: object, field: string, allowed: readonly unknown[], where: string): void {
   const value = (json as Record<string, unknown>)[field];
   if (value === undefined || value === null || allowed.includes(value)) return;
-  const wanted = allowed.map(item => JSON.stringify(item)).join(' or ');
+  const wanted = allowed.map(item => JSON.stringify(item)).join(' or ') || 'null';
   throw new Problem(`${where}: ${field} is ${JSON.stringify(value)}; Longsight computes ${wanted} only.`);
 }
 

@@ -7,8 +7,8 @@ import type { Rope } from './ropeConfig';
 export type { Rotary } from '../math/rotary';
 
 /** The rotation of a document of `N` tokens. */
-export function rotaryOf({ width, theta, scaling }: Rope, tokens: number): Rotary {
-  return rotary(width, theta, scaling, tokens);
+export function rotaryOf({ period, theta, scaling }: Rope, tokens: number): Rotary {
+  return rotary(period, theta, scaling, tokens);
 }
 
 /** For models that rotate nothing. */

@@ -12,6 +12,8 @@ export interface Rope {
   readonly scaling: RopeScaling;
   /** How many of a head's numbers are rotated, its first; even. */
   readonly width: number;
+  /** What frequencies are counted over: `width`, or one less where the rotated share of a head came out odd. */
+  readonly period: number;
 }
 
 const ratio = v.nullish(v.pipe(v.number(), v.finite(), v.gtValue(0)));
@@ -59,7 +61,7 @@ type RawFields = v.InferOutput<v.ObjectSchema<typeof ROPE_FIELDS, undefined>>;
 /** What an architecture takes where its config is silent, and what else decides. */
 export interface RopeDefaults {
   readonly theta?: number;
-  /** The share of a head that is rotated. */
+  /** The share of a head that is rotated; absent where the architecture rotates whole heads. */
   readonly share?: number;
   readonly headDim: number;
   /** `max_position_embeddings` */
@@ -70,29 +72,37 @@ export interface RopeDefaults {
   readonly renamed?: Readonly<Record<string, string>>;
 }
 
-/** @throws Problem naming the kind or the field that is missing or unknown. */
+/** @throws Problem naming the kind or the field that is missing, unknown or not the architecture's. */
 export function readRope(raw: RawFields, defaults: RopeDefaults, where: string): Rope {
   const field = raw.rope_parameters ? 'rope_parameters' : 'rope_scaling';
   const nested = defaults.layers && raw.rope_parameters?.[defaults.layers];
   const rope = nested ?? raw.rope_parameters ?? raw.rope_scaling;
-  const share = rope?.partial_rotary_factor ?? raw.partial_rotary_factor ?? defaults.share ?? 1;
-  const width = Math.floor(defaults.headDim * share);
-  if (width < 2 || width % 2 !== 0 || width > defaults.headDim) {
-    const shared = share === 1 ? '' : ` and partial_rotary_factor ${share}`;
+  const period = rotated(rope?.partial_rotary_factor ?? raw.partial_rotary_factor, defaults, where);
+  const scaling: RopeScaling = rope
+    ? readScaling(rope, period, raw, defaults, `${where}: ${field}`)
+    : { type: 'default' };
+  const width = 2 * Math.ceil(period / 2);
+  const isWhole = scaling.type === 'yarn' || scaling.type === 'longrope';
+  if (period < 1 || width > defaults.headDim || (isWhole && period !== width)) {
+    const share = period === defaults.headDim ? '' : `, of which ${period} numbers are rotated`;
     throw new Problem(
-      `${where}: head_dim is ${defaults.headDim}${shared}; rotary embedding needs an even number.`,
+      `${where}: head_dim is ${defaults.headDim}${share}; rotary embedding needs an even number.`,
     );
   }
-  return {
-    theta: rope?.rope_theta ?? raw.rope_theta ?? defaults.theta ?? 10000,
-    scaling: rope ? readScaling(rope, width, raw, defaults, `${where}: ${field}`) : { type: 'default' },
-    width,
-  };
+  const theta = rope?.rope_theta ?? raw.rope_theta ?? defaults.theta ?? 10000;
+  return { theta, scaling, width, period };
+}
+
+/** How many numbers of a head the config has rotated, before they are rounded up to pairs. */
+function rotated(share: number | null | undefined, { headDim, share: usual }: RopeDefaults, where: string) {
+  const given = share ?? usual ?? 1;
+  if (usual !== undefined || given === 1) return Math.floor(headDim * given);
+  throw new Problem(`${where}: partial_rotary_factor is ${given}; this architecture rotates whole heads.`);
 }
 
 function readScaling(
   rope: RawRope,
-  width: number,
+  period: number,
   raw: RawFields,
   { context, renamed = {} }: RopeDefaults,
   where: string,
@@ -111,14 +121,16 @@ function readScaling(
     case 'linear':
       return { type, factor: need('factor') };
     case 'dynamic':
-      return { type, factor: need('factor'), originalMaxPositionEmbeddings: original };
+      return { type, factor: need('factor'), originalMaxPositionEmbeddings: context };
     case 'yarn':
       return readYarn(rope, original, rope.factor ?? context / original, where);
     case 'longrope': {
-      const ratio = context / original;
+      const trained = raw.original_max_position_embeddings ?? original;
+      const ratio = context / trained;
       // Older configs state the trained length beside the scaling, and the ratio counts, whatever the factor.
       const isOlder = !raw.rope_parameters && raw.original_max_position_embeddings;
-      return readLongrope(rope, width / 2, original, isOlder ? ratio : (rope.factor ?? ratio), where);
+      const factor = isOlder ? ratio : (rope.factor ?? ratio);
+      return readLongrope(rope, Math.ceil(period / 2), trained, factor, where);
     }
     case 'llama3':
       return {
@@ -126,7 +138,7 @@ function readScaling(
         factor: need('factor'),
         lowFreqFactor: need('low_freq_factor'),
         highFreqFactor: need('high_freq_factor'),
-        originalMaxPositionEmbeddings: need('original_max_position_embeddings'),
+        originalMaxPositionEmbeddings: original,
       };
   }
   throw new Problem(

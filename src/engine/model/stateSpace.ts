@@ -12,15 +12,17 @@ const END = 2 ** 31 - 1;
 export interface ReachingBlock {
   /** `[O + B, M]` */
   readonly hidden: Value;
-  /** `[O + B, 1]`, 0 before the document. */
-  readonly present: Value;
+  /** `x [O + B, W]` with zeros before the document. */
+  within(x: Value): Value;
 }
 
-export function reachingBlock(g: GraphBuilder, hiddenSize: number): ReachingBlock {
-  return {
-    hidden: g.input('hidden', 'float32', ['O+B', hiddenSize]),
-    present: g.input('present', 'float32', ['O+B', 1]),
-  };
+/** @param overlap `O`; where it is 0 nothing is before the document. */
+export function reachingBlock(g: GraphBuilder, hiddenSize: number, overlap: number): ReachingBlock {
+  const rows = overlap === 0 ? 'B' : 'O+B';
+  const hidden = g.input('hidden', 'float32', [rows, hiddenSize]);
+  if (overlap === 0) return { hidden, within: x => x };
+  const present = g.input('present', 'float32', [rows, 1]);
+  return { hidden, within: x => g.mul(x, present) };
 }
 
 /** The rows `[O + B, W]` of the block itself, `[B, W]`. */

@@ -40,6 +40,11 @@ describe('windows of layers', () => {
     ['Gemma 2', { model_type: 'gemma2', sliding_window: 8 }, [8, undefined, 8, undefined, 8, undefined]],
     ['Gemma 3', { model_type: 'gemma3_text', sliding_window: 8 }, [8, 8, 8, 8, 8, undefined]],
     [
+      'Gemma 3 that sees both ways, 4 to each side',
+      { model_type: 'gemma3_text', sliding_window: 8, use_bidirectional_attention: true },
+      [5, 5, 5, 5, 5, undefined],
+    ],
+    [
       'Gemma 3 with a pattern under its newer name',
       { model_type: 'gemma3_text', sliding_window: 8, _sliding_window_pattern: 3 },
       [8, 8, undefined, 8, 8, undefined],
@@ -133,7 +138,7 @@ describe('refuses by field and value', () => {
       { model_type: 'bert', position_embedding_type: 'relative_key' },
       'position_embedding_type is "relative_key"',
     ],
-    [{ model_type: 'bert', hidden_act: 'mish' }, 'hidden_act is "mish"'],
+    [{ model_type: 'bert', hidden_act: 'xielu' }, 'hidden_act is "xielu"'],
     [{ model_type: 'bert', add_cross_attention: true }, 'add_cross_attention is true'],
     [{ model_type: 'bert', architectures: ['RobertaModel'] }, 'expected a class of the Bert family'],
     [{ model_type: 'roberta', pad_token_id: null }, 'pad_token_id is null'],
@@ -147,15 +152,31 @@ describe('refuses by field and value', () => {
       { model_type: 'gpt2', n_embd: 32, n_head: 4, n_layer: 1, activation_function: 'x' },
       'activation_function is "x"',
     ],
-    [{ model_type: 'gpt_neox', rotary_pct: 0.4 }, 'head_dim is 8 and partial_rotary_factor 0.4'],
+    [
+      { model_type: 'gpt_neox', rotary_pct: 0.4, rope_scaling: { type: 'yarn', factor: 2 } },
+      'head_dim is 8, of which 3 numbers are rotated',
+    ],
+    [{ model_type: 'gpt_neox', rotary_pct: 0.1 }, 'head_dim is 8, of which 0 numbers are rotated'],
     [{ model_type: 'qwen3', layer_types: ['full_attention'] }, 'layer_types has 1 entries'],
     [{ model_type: 'qwen3', layer_types: Array(6).fill('linear') }, 'layer_types holds "linear"'],
     [
       { model_type: 'qwen3', layer_types: Array(6).fill('sliding_attention') },
       'sliding_window is missing; layer_types has sliding layers',
     ],
-    [{ model_type: 'gemma3_text', attn_logit_softcapping: 50 }, 'attn_logit_softcapping is 50'],
-    [{ model_type: 'gemma3_text', use_bidirectional_attention: true }, 'use_bidirectional_attention is true'],
+    [
+      { model_type: 'gemma3_text', attn_logit_softcapping: 50 },
+      'attn_logit_softcapping is 50; Longsight computes null only',
+    ],
+    [{ model_type: 'gemma2', use_bidirectional_attention: true }, 'use_bidirectional_attention is true'],
+    [
+      { model_type: 'roberta', attention_mode: 'sliding_chunks_no_overlap' },
+      'attention_mode is "sliding_chunks_no_overlap"',
+    ],
+    [{ model_type: 'roberta', attention_mode: 'tvm', autoregressive: true }, 'autoregressive is true'],
+    [
+      { model_type: 'roberta', attention_mode: 'tvm', attention_dilation: [1, 2] },
+      'attention_dilation is [1,2]',
+    ],
     [{ model_type: 'gemma2', hidden_activation: 'glu' }, 'hidden_activation is "glu"'],
     [{ model_type: 'mistral', num_key_value_heads: 3 }, 'num_attention_heads is 4; expected a multiple'],
     [

@@ -25,7 +25,9 @@ describe('config of a Llama', () => {
       numKeyValueHeads: 4,
       headDim: 6,
       rmsNormEps: 1e-6,
-      layers: [1, 2, 3].map(() => ({ rope: { theta: 10000, scaling: { type: 'default' }, width: 6 } })),
+      layers: [1, 2, 3].map(() => ({
+        rope: { theta: 10000, scaling: { type: 'default' }, width: 6, period: 6 },
+      })),
       tieWordEmbeddings: false,
     });
   });
@@ -40,6 +42,7 @@ describe('config of a Llama', () => {
       theta: 500000,
       scaling: { type: 'linear', factor: 4 },
       width: 8,
+      period: 8,
     });
   });
 
@@ -86,10 +89,17 @@ describe('config of a Llama', () => {
     ['uneven groups', { num_key_value_heads: 3 }, 'num_attention_heads is 4; expected a multiple of'],
     ['an odd head', { head_dim: 7 }, 'head_dim is 7'],
     ['heads that do not divide', { head_dim: null, hidden_size: 26 }, 'hidden_size is 26'],
-    ['another activation', { hidden_act: 'mish' }, 'hidden_act is "mish"'],
+    ['another activation', { hidden_act: 'xielu' }, 'hidden_act is "xielu"'],
+    ['layers of several kinds', { per_layer_config: { 1: { head_dim: 4 } } }, 'per_layer_config is {"1":'],
+    ['heads that are left out', { pruned_heads: { 1: [0] } }, 'pruned_heads is {"1":[0]}'],
+    ['a decoder that sees what follows', { is_causal: false }, 'is_causal is false; Longsight computes true'],
     ['an unknown scaling', { rope_scaling: { rope_type: 'ntk' } }, 'has type "ntk"'],
     ['a scaling without factor', { rope_scaling: { type: 'linear' } }, 'rope_scaling.factor is missing'],
-    ['an odd rotation', { partial_rotary_factor: 0.4 }, 'head_dim is 8 and partial_rotary_factor 0.4'],
+    [
+      'a share of heads rotated',
+      { partial_rotary_factor: 0.5 },
+      'partial_rotary_factor is 0.5; this architecture rotates whole heads',
+    ],
     [
       'a longrope without factors',
       { rope_scaling: { type: 'longrope' } },

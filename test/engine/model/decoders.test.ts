@@ -8,6 +8,7 @@ import { inFolder } from '../../support/folders';
 import { gpt2Forward, neoxForward } from '../../support/gptReference';
 import { llamaForward } from '../../support/llamaReference';
 import { runModel } from '../../support/modelRun';
+import { ACTIVATIONS } from '../../support/plain';
 
 const executor = createExecutor('cpu');
 afterAll(() => executor.release());
@@ -104,6 +105,30 @@ const LLAMA_LIKE: Case[] = [
     },
     { dtype: 'BF16' },
   ],
+  [
+    'Gemma 3 that sees both ways',
+    {
+      ...{ model_type: 'gemma3_text', architectures: ['Gemma3TextModel'], sliding_window: 9 },
+      ...{ sliding_window_pattern: 2, use_bidirectional_attention: true },
+    },
+    { bare: true },
+  ],
+  [
+    'Llama beyond its context, which a dynamic rotation is counted from',
+    {
+      ...{ model_type: 'llama', architectures: ['LlamaForCausalLM'], max_position_embeddings: 24 },
+      rope_scaling: { rope_type: 'dynamic', factor: 3, original_max_position_embeddings: 12 },
+    },
+  ],
+  [
+    'Llama stretched from the whole of its context',
+    {
+      ...{ model_type: 'llama', architectures: ['LlamaForCausalLM'], max_position_embeddings: 40 },
+      rope_parameters: {
+        ...{ rope_type: 'llama3', rope_theta: 900, factor: 8, low_freq_factor: 1, high_freq_factor: 4 },
+      },
+    },
+  ],
   ['Gemma 3 body', { model_type: 'gemma3_text', architectures: ['Gemma3TextModel'] }, { bare: true }],
   ['Phi-3', { model_type: 'phi3', architectures: ['Phi3ForCausalLM'], head_dim: undefined }],
   [
@@ -130,6 +155,15 @@ const LLAMA_LIKE: Case[] = [
 describe("Llama's family equals plain loops", () => {
   it.each(LLAMA_LIKE)('%s', async (_, fields, options) => {
     await expectEqual(executor, { ...SIZES, ...fields }, options, directory =>
+      llamaForward({ directory }, ids),
+    );
+  });
+});
+
+describe('activations equal plain loops', () => {
+  const fields = { ...SIZES, model_type: 'llama', architectures: ['LlamaForCausalLM'], num_hidden_layers: 1 };
+  it.each(Object.keys(ACTIVATIONS))('%s', async hidden_act => {
+    await expectEqual(executor, { ...fields, hidden_act }, undefined, directory =>
       llamaForward({ directory }, ids),
     );
   });
@@ -185,6 +219,8 @@ describe('GPT-NeoX equals plain loops', () => {
         rope_parameters: { rope_type: 'default', rope_theta: 20000, partial_rotary_factor: 1 },
       },
     ],
+    ['of which an odd share of each head is rotated', { ...NEOX, rotary_pct: 0.32, rotary_emb_base: 50 }],
+    ['of which three numbers of each head are rotated', { ...NEOX, rotary_pct: 0.2, rotary_emb_base: 9 }],
     [
       'without a head',
       { ...NEOX, architectures: ['GPTNeoXModel'] },

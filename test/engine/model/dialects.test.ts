@@ -52,6 +52,10 @@ const ROBERTA: ConfigFields = {
   ...{ ...BERT, model_type: 'roberta', architectures: ['RobertaForMaskedLM'], pad_token_id: 1 },
   ...{ type_vocab_size: 1 },
 };
+const LONGFORMER: ConfigFields = {
+  ...{ ...ROBERTA, model_type: 'longformer', architectures: ['LongformerForMaskedLM'] },
+  attention_window: [4, 10],
+};
 const MODERNBERT: ConfigFields = {
   ...{ ...SIZES, model_type: 'modernbert', architectures: ['ModernBertForMaskedLM'], local_attention: 10 },
   ...{ global_rope_theta: 1000, local_rope_theta: 60, tie_word_embeddings: true },
@@ -150,18 +154,20 @@ const DIALECTS: readonly [string, Dialect][] = [
       },
     },
   ],
-  ...(['model.language_model.', 'language_model.model.'] as const).map((prefix): [string, Dialect] => [
-    `Gemma 3 with images, its text under ${prefix}`,
-    {
-      of: GEMMA3,
-      config: fields => ({
-        ...{ model_type: 'gemma3', architectures: ['Gemma3ForConditionalGeneration'] },
-        ...{ vision_config: { hidden_size: 8 }, mm_tokens_per_image: 256, text_config: fields },
-      }),
-      name: replaced(/^model\./, prefix),
-      more: () => ({ 'vision_tower.vision_model.embeddings.patch_embedding.bias': floats(8) }),
-    },
-  ]),
+  ...(['model.language_model.', 'language_model.model.', 'language_model.'] as const).map(
+    (prefix): [string, Dialect] => [
+      `Gemma 3 with images, its text under ${prefix}`,
+      {
+        of: GEMMA3,
+        config: fields => ({
+          ...{ model_type: 'gemma3', architectures: ['Gemma3ForConditionalGeneration'] },
+          ...{ vision_config: { hidden_size: 8 }, mm_tokens_per_image: 256, text_config: fields },
+        }),
+        name: replaced(/^model\./, prefix),
+        more: () => ({ 'vision_tower.vision_model.embeddings.patch_embedding.bias': floats(8) }),
+      },
+    ],
+  ),
   [
     'GPT-2 with its masks among its tensors',
     {
@@ -197,6 +203,7 @@ const DIALECTS: readonly [string, Dialect][] = [
       },
     },
   ],
+  ['GPT-NeoX with its head under the newer name', { of: NEOX, name: replaced('embed_out', 'lm_head') }],
   [
     'GPT-NeoX with its buffers among its tensors',
     {
@@ -239,6 +246,35 @@ const DIALECTS: readonly [string, Dialect][] = [
         'lm_head.decoder.bias': all['lm_head.bias']!,
         'roberta.embeddings.token_type_ids': whole(1, 80),
       }),
+    },
+  ],
+  [
+    'Longformer of its own code',
+    {
+      of: LONGFORMER,
+      fields: {
+        ...{ model_type: 'roberta', attention_window: [2, 5], attention_dilation: [1, 1] },
+        ...{ attention_mode: 'sliding_chunks', autoregressive: false },
+      },
+      name: replaced(/^longformer\./, 'roberta.'),
+    },
+  ],
+  [
+    'the body of a Longformer of its own code',
+    {
+      of: { ...LONGFORMER, architectures: ['LongformerModel'] },
+      written: { bare: true },
+      fields: {
+        ...{ model_type: 'roberta', architectures: ['Longformer'], attention_window: [2, 5] },
+        ...{ attention_mode: 'tvm', attention_dilation: [1, 1] },
+      },
+    },
+  ],
+  [
+    'RoBERTa, as Longformer calls it where nothing is windowed',
+    {
+      of: ROBERTA,
+      fields: { architectures: ['LongformerForMaskedLM'], attention_mode: 'n2', attention_window: null },
     },
   ],
   [

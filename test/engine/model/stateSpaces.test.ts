@@ -89,7 +89,9 @@ describe('equals plain loops', () => {
       { bare: true },
       mambaForward,
     ],
+    ['Mamba whose kernel is the token alone', { ...MAMBA, conv_kernel: 1 }, {}, mambaForward],
     ['Mamba-2', MAMBA2, {}, mamba2Forward],
+    ['Mamba-2 whose kernel is the token alone', { ...MAMBA2, conv_kernel: 1 }, {}, mamba2Forward],
     [
       'Mamba-2 that does not say whose weights its head has',
       { ...MAMBA2, tie_word_embeddings: undefined },
@@ -317,6 +319,8 @@ describe('configs', () => {
     [{ ...MAMBA2, time_step_limit: [-1, 2] }, 'time_step_limit'],
     [{ d_model: 20, n_layer: 2, vocab_size: 83, ssm_cfg: {}, attn_layer_idx: [1] }, 'attn_layer_idx is [1]'],
     [{ d_model: 20, n_layer: 2, vocab_size: 83, ssm_cfg: {}, rms_norm: false }, 'rms_norm is false'],
+    [{ d_model: 20, n_layer: 2, vocab_size: 83, ssm_cfg: null, rms_norm: false }, 'rms_norm is false'],
+    [{ d_model: 20, n_layer: 2, vocab_size: 83, rms_norm: false }, 'rms_norm is false'],
     [
       { d_model: 20, n_layer: 2, vocab_size: 83, ssm_cfg: { layer: 'Mamba2', norm_before_gate: true } },
       'in ssm_cfg: norm_before_gate is true',

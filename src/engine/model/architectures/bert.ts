@@ -58,6 +58,8 @@ const bertFamily = postNormEncoder({ prefix: 'bert.', head: BERT_HEAD });
 const robertaFamily = postNormEncoder({ prefix: 'roberta.', head: ROBERTA_HEAD });
 const longformerFamily = postNormEncoder({
   prefix: 'longformer.',
+  // That of Longformer's own code.
+  otherPrefixes: ['roberta.'],
   head: ROBERTA_HEAD,
   globals: true,
 });

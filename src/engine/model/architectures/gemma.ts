@@ -46,13 +46,16 @@ const Gemma3Schema = v.looseObject({
   max_position_embeddings: v.optional(size(2 ** 31), 131072),
   final_logit_softcapping: v.nullish(positive),
   rope_local_base_freq: v.nullish(positive),
+  use_bidirectional_attention: v.nullish(v.boolean()),
   sliding_window_pattern: v.nullish(size(1024)),
   _sliding_window_pattern: v.nullish(size(1024)),
 });
 
 export const gemma2 = architecture('gemma2', 'Gemma2', gatedDecoder, (json, where) => {
   const raw = check(Gemma2Schema, json, where);
-  const { windows, ...sizes } = read(raw, json, { type: 'gemma2', family: 'Gemma2', fullEvery: 2 }, where);
+  // The published code then sees later tokens or not, depending on the kernel that runs it.
+  expectField(json, 'use_bidirectional_attention', [false], where);
+  const { windows, ...sizes } = read(raw, { type: 'gemma2', family: 'Gemma2', fullEvery: 2 }, where);
   const rope = readRope(raw, { headDim: sizes.headDim, context: raw.max_position_embeddings }, where);
   return {
     ...sizes,
@@ -75,9 +78,11 @@ const TEXT_DEFAULTS = {
 
 /** The whole of Gemma 3, of which the text model is a part; images are left out. */
 export const gemma3WithImages = architecture('gemma3', 'Gemma3', gatedDecoder, (json, where) => {
-  const { text_config: text, architectures } = json as Record<string, unknown>;
+  const { text_config: text, architectures, tie_word_embeddings } = json as Record<string, unknown>;
   const inner = typeof text === 'object' && text !== null ? text : {};
-  return readGemma3({ ...TEXT_DEFAULTS, ...inner, architectures }, `${where}: text_config`);
+  // The head belongs to the whole, which says whether it is tied.
+  const whole = { architectures, ...(tie_word_embeddings === undefined ? {} : { tie_word_embeddings }) };
+  return readGemma3({ ...TEXT_DEFAULTS, ...inner, ...whole }, `${where}: text_config`);
 });
 
 function readGemma3(json: object, where: string) {
@@ -85,7 +90,10 @@ function readGemma3(json: object, where: string) {
   // The published code takes no notice of it, so whoever sets it expects something else.
   expectField(json, 'attn_logit_softcapping', [], where);
   const fullEvery = raw._sliding_window_pattern ?? raw.sliding_window_pattern ?? 6;
-  const { windows, ...sizes } = read(raw, json, { type: 'gemma3_text', family: 'Gemma3', fullEvery }, where);
+  const { windows, ...sizes } = read(raw, { type: 'gemma3_text', family: 'Gemma3', fullEvery }, where);
+  const bidirectional = raw.use_bidirectional_attention === true;
+  // The window is then given as that to both sides together.
+  const reach = (window: number) => (bidirectional ? Math.floor(window / 2) + 1 : window);
   const defaults = { headDim: sizes.headDim, context: raw.max_position_embeddings };
   const full = readRope(raw, { ...defaults, theta: 1e6, layers: 'full_attention' }, where);
   const own = raw.rope_parameters?.sliding_attention;
@@ -93,7 +101,10 @@ function readGemma3(json: object, where: string) {
   const sliding = readRope({ rope_parameters: own, rope_theta: localTheta }, defaults, where);
   return {
     ...sizes,
-    layers: windows.map(window => ({ window, rope: window === undefined ? full : sliding })),
+    layers: windows.map(window =>
+      window === undefined ? { window, rope: full } : { window: reach(window), rope: sliding },
+    ),
+    bidirectional,
     queryKeyNorm: true,
     logitSoftcap: raw.final_logit_softcapping ?? undefined,
   };
@@ -108,11 +119,9 @@ interface Member {
 
 function read(
   raw: v.InferOutput<v.ObjectSchema<typeof FIELDS, undefined>>,
-  json: object,
   { type, family, fullEvery }: Member,
   where: string,
 ) {
-  expectField(json, 'use_bidirectional_attention', [false], where);
   const layers = raw.num_hidden_layers;
   const types =
     raw.layer_types ??

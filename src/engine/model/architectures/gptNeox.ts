@@ -53,6 +53,7 @@ const family: Family<NeoxConfig> = {
   anchor: 'embed_in.weight',
   headTensor: 'embed_out.weight',
   tiedHeadIsSilent: true,
+  renamed: [['lm_head.weight', 'embed_out.weight']],
   tensors,
   stages,
 };

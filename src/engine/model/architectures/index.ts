@@ -11,6 +11,7 @@ import { mamba } from './mamba';
 import { mamba2 } from './mamba2';
 import { mistral } from './mistral';
 import { modernbert } from './modernbert';
+import { isOriginalLongformer, originalLongformer } from './originalLongformer';
 import { isOriginalMamba, originalMamba } from './originalMamba';
 import { phi3 } from './phi3';
 import { qwen2, qwen3 } from './qwen';
@@ -51,8 +52,14 @@ export function parseConfig(text: string, where: string): Blueprint {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) {
     throw new Problem(`Expected ${where} to be a JSON object with the model's sizes.`);
   }
-  const fields = isOriginalMamba(json) ? originalMamba(json, where) : json;
+  const fields = transformersFields(json, where);
   return architectureOf(fields, where).read(fields, where);
+}
+
+/** Configs of a model's own code as those of its Transformers class; all others as they are. */
+function transformersFields(json: object, where: string): object {
+  if (isOriginalMamba(json)) return originalMamba(json, where);
+  return isOriginalLongformer(json) ? originalLongformer(json, where) : json;
 }
 
 /** Python writes the numbers that JSON lacks by their names; outside strings, they become ones that overflow. */

@@ -7,7 +7,17 @@ import * as v from 'valibot';
 import { type Activation, activation } from '../activations';
 import { architecture, type Family, type Parts } from '../architecture';
 import type { ModelConfig } from '../config';
-import { biasesIf, check, COMMON_FIELDS, epsilon, flag, positive, readCommon, size } from '../configFields';
+import {
+  biasesIf,
+  check,
+  COMMON_FIELDS,
+  epsilon,
+  expectField,
+  flag,
+  positive,
+  readCommon,
+  size,
+} from '../configFields';
 import type { Decoder } from '../decoder';
 import { embedTokens } from '../embedding';
 import { ending } from '../head';
@@ -65,6 +75,8 @@ const family: Family<MambaConfig> = { ...STATE_SPACE_NAMES, tiedHeadIsSilent: tr
 
 export const mamba = architecture('mamba', 'Mamba', family, (json, where) => {
   const raw = check(Schema, json, where);
+  // Whether another function gates as well depends on the version and the kernel of the published code.
+  expectField(json, 'hidden_act', ['silu', 'swish'], where);
   const intermediateSize = raw.intermediate_size ?? Math.floor(raw.expand * raw.hidden_size);
   return {
     ...readCommon(raw, 'Mamba', where),
@@ -144,9 +156,9 @@ function stages(config: MambaConfig, parts: Parts): Decoder {
     project: layer =>
       weights.program(`project ${layer}`, g => {
         const at = `backbone.layers.${layer}`;
-        const { hidden, present } = reachingBlock(g, hiddenSize);
+        const { hidden, within } = reachingBlock(g, hiddenSize, kernel - 1);
         const x = rmsNorm(g, hidden, weights.get(g, `${at}.norm.weight`), config.epsilon);
-        const all = g.mul(linearPart(g, weights, x, `${at}.mixer.in_proj`, [0, inner]), present);
+        const all = within(linearPart(g, weights, x, `${at}.mixer.in_proj`, [0, inner]));
         const conv = { name: `${at}.mixer.conv1d`, kernel, act: config.activation };
         const values = causalConv(g, weights, all, conv);
         const selection = weights.linear(g, values, `${at}.mixer.x_proj`);

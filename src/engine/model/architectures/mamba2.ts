@@ -175,11 +175,11 @@ function stages(config: Mamba2Config, parts: Parts): Decoder {
     project: layer =>
       weights.program(`project ${layer}`, g => {
         const at = `backbone.layers.${layer}`;
-        const { hidden, present } = reachingBlock(g, hiddenSize);
+        const { hidden, within } = reachingBlock(g, hiddenSize, overlap);
         const x = rmsNorm(g, hidden, weights.get(g, `${at}.norm.weight`), epsilon);
         const all = linearPart(g, weights, x, `${at}.mixer.in_proj`, [inner, inner + conv + heads]);
         const [before, rawSteps] = columns(g, all, conv, heads);
-        const mixed = causalConv(g, weights, g.mul(before!, present), {
+        const mixed = causalConv(g, weights, within(before!), {
           ...{ name: `${at}.mixer.conv1d`, kernel, act: config.activation },
         });
         const [values, keys, queries] = columns(g, mixed, inner, groups * stateSize, groups * stateSize);

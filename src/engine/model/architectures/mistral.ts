@@ -26,7 +26,7 @@ export const mistral = architecture('mistral', 'Mistral', gatedDecoder, (json, w
   readAlike(check(Schema, json, where), { type: 'mistral', family: 'Mistral' }, where),
 );
 
-interface Member extends Pick<RopeDefaults, 'renamed'> {
+interface Member extends Pick<RopeDefaults, 'renamed' | 'share'> {
   readonly type: string;
   readonly family: string;
 }

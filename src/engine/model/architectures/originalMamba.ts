@@ -14,7 +14,7 @@ const Schema = v.looseObject({
   pad_vocab_size_multiple: v.optional(size(2 ** 16), 8),
   tie_embeddings: flag(true),
   attn_layer_idx: v.nullish(v.array(v.unknown())),
-  ssm_cfg: v.optional(
+  ssm_cfg: v.nullish(
     v.looseObject({
       layer: v.optional(v.picklist(['Mamba1', 'Mamba2']), 'Mamba1'),
       expand: v.optional(positive, 2),
@@ -24,7 +24,7 @@ const Schema = v.looseObject({
 });
 
 export function isOriginalMamba(json: object): boolean {
-  return 'd_model' in json && 'n_layer' in json && 'ssm_cfg' in json;
+  return 'd_model' in json && 'n_layer' in json && !('model_type' in json);
 }
 
 /** @throws Problem for a field that is missing, and for what neither class of Transformers computes. */

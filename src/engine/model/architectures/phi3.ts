@@ -13,7 +13,10 @@ const Schema = v.looseObject({
   rms_norm_eps: v.optional(epsilon, 1e-5),
 });
 
-const MEMBER = { type: 'phi3', family: 'Phi3', renamed: { su: 'longrope', yarn: 'longrope' } };
+const MEMBER = {
+  ...{ type: 'phi3', family: 'Phi3', share: 1 },
+  renamed: { su: 'longrope', yarn: 'longrope' },
+};
 
 export const phi3 = architecture('phi3', 'Phi3', gatedDecoder, (json, where) => ({
   ...readAlike(check(Schema, json, where), MEMBER, where),
