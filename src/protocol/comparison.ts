@@ -35,6 +35,8 @@ export interface Comparison {
   readonly seconds: number;
   /** As in `CandidateResult`, of the model's own attention. */
   readonly keys: number;
+  readonly memory: number;
+  readonly layerMemory: readonly number[];
   readonly candidates: readonly CandidateResult[];
   /** Undefined unless asked for. */
   readonly sweep: SweepResult | undefined;
@@ -59,6 +61,25 @@ export interface CandidateResult {
    * seconds the same on every machine.
    */
   readonly keys: number;
+  /**
+   * Bytes that decoding keeps over all layers, at four a number, when it has come to the document's last token: what
+   * that token and the tokens so far left behind, as far as it, or any token that may follow, still reads it.
+   *
+   * - Keys and values count once a key-value head: `N · G · (D + E)` numbers a layer where all of them stay, as with
+   *   dense attention. Of a window, sinks or a budget it is the tokens that stay; where the query heads that share
+   *   keys keep different tokens, all of these.
+   * - Summaries, and what finds keys among those that stay, count too: bounds of pages, means of blocks, buckets,
+   *   members of clusters. A position or a label is one number.
+   * - A recurrent mixer keeps a state a head, at any length; one over segments what stays of each.
+   * - Without causality nothing is decoded: it is what a pass over the document holds for its queries, all keys and
+   *   values or the slots they were made into.
+   *
+   * Weights do not count, nor what stands for them, unless it was fitted to the document. Neither does what a single
+   * step needs, nor what a runtime reserves beyond it: the bytes of a process cannot be told apart by variants.
+   */
+  readonly memory: number;
+  /** `[L]` the same of each layer. */
+  readonly layerMemory: readonly number[];
   /** Seconds of its plans and attention, all layers. */
   readonly seconds: number;
   readonly live: LiveResult | undefined;

@@ -153,6 +153,19 @@ describe('a comparison', () => {
     });
   });
 
+  it('tells what decoding keeps, a layer and in all', () => {
+    const [layers, groups, width] = [4, 3, 32];
+    const bytes = (each: number) => 4 * groups * each;
+    expect(comparison.memory).toBe(layers * bytes(tokens * 2 * width));
+    const layer = comparison.candidates.slice(0, 4).map(({ layerMemory }) => layerMemory[2]);
+    const [window, oracle, withSinks] = [12, tokens, 14].map(count => bytes(count * 2 * width));
+    expect(layer).toEqual([window, oracle, withSinks, bytes(width * (width + 1))]);
+    for (const { memory, layerMemory } of [comparison, ...comparison.candidates.slice(0, 4)]) {
+      expect(layerMemory).toHaveLength(layers);
+      expect(memory).toBe(layerMemory.reduce((sum, each) => sum + each, 0));
+    }
+  });
+
   it('tells of a candidate that cannot run and goes on with the others', () => {
     expect(comparison.candidates[4]!.problem).toMatch(/'window' of 'local' takes a whole number from 1/);
     expect(comparison.candidates[4]!.live).toBeUndefined();

@@ -2,6 +2,7 @@
 
 import { resolve } from 'node:path';
 
+import { describeBytes } from '../../protocol/bytesText';
 import type { CandidateResult, Comparison } from '../../protocol/comparison';
 import { type DeviceChoice, EVERYWHERE, type VariantChoice } from '../../protocol/inspection';
 import { Problem } from '../../protocol/problem';
@@ -117,24 +118,32 @@ function plain(_: string, value: unknown): unknown {
   return value instanceof Float32Array ? Array.from(value) : value;
 }
 
-function comparisonTable({ tokens, loss, candidates }: Comparison): string {
+function comparisonTable({ tokens, loss, memory, candidates }: Comparison): string {
   const rows = candidates.map(candidate => [showChoice(candidate.variant), ...cells(candidate, loss)]);
-  const columns = ['variant', 'recall', 'error', 'keys', 'loss change', 'seconds'];
+  const columns = ['variant', 'recall', 'error', 'keys', 'memory', 'loss change', 'seconds'];
   const widths = columns.map((title, at) => Math.max(title.length, ...rows.map(row => row[at]?.length ?? 0)));
   const line = (row: readonly string[]) =>
     row.map((cell, at) => (at === 0 ? cell.padEnd(widths[at]!) : cell.padStart(widths[at]!))).join('  ');
-  const head =
-    loss === undefined ? '' : `, loss ${loss.toFixed(3)} nats a token with the model's own attention`;
-  return [`${tokens} tokens${head}`, line(columns), ...rows.map(line)].join('\n');
+  const own = loss === undefined ? '' : `loss ${loss.toFixed(3)} nats a token, `;
+  const head = `${tokens} tokens; the model's own attention: ${own}memory ${describeBytes(memory)}`;
+  const note = 'memory: what decoding keeps at the end of the document, over all layers, as float32';
+  return [head, line(columns), ...rows.map(line), note].join('\n');
 }
 
 function cells(
-  { problem, recall, error, keys, live, seconds }: CandidateResult,
+  { problem, recall, error, keys, memory, live, seconds }: CandidateResult,
   loss: number | undefined,
 ): string[] {
-  if (problem !== undefined) return ['-', '-', '-', '-', problem];
+  if (problem !== undefined) return ['-', '-', '-', '-', '-', problem];
   const change = live?.loss === undefined || loss === undefined ? '-' : signed(live.loss - loss);
-  return [mean(recall).toFixed(3), mean(error).toFixed(3), keys.toFixed(1), change, seconds.toFixed(1)];
+  return [
+    mean(recall).toFixed(3),
+    mean(error).toFixed(3),
+    keys.toFixed(1),
+    describeBytes(memory),
+    change,
+    seconds.toFixed(1),
+  ];
 }
 
 function signed(value: number): string {

@@ -9,7 +9,17 @@ import type { Comparison, CompareRequest, SweepResult } from '../../protocol/com
 import { Cancelled, Problem } from '../../protocol/problem';
 import { recallOf } from '../analysis/against';
 import { blockLength, spacedTokens } from '../attention';
-import { addErrors, addHabits, addRecall, type OwnTally, resultOf, type Tally, tallyOf } from './tally';
+import {
+  addErrors,
+  addHabits,
+  addMemory,
+  addRecall,
+  memoryOf,
+  type OwnTally,
+  resultOf,
+  type Tally,
+  tallyOf,
+} from './tally';
 import type { Hooks } from '../inspect';
 import type { Inspection } from '../inspection';
 import { type LayerState, ownMixer } from '../layerState';
@@ -39,12 +49,15 @@ export async function compareOn(
     span: new Float64Array(layers * heads),
     sink: new Float64Array(layers * heads),
     pairs: 0,
+    memory: new Float64Array(layers),
     seconds: 0,
   };
   for (const [index, state] of inspection.layers.entries()) {
     const own = await ownMixer(state, await inspection.open({ layer: index, head: 0, token: 0 }));
     const opened = await openAll(tallies, state);
     const mixers = [own, ...opened.values()];
+    addMemory(ownTally, state, own);
+    for (const [tally, mixer] of opened) addMemory(tally, state, mixer);
     const told = new Map<Tally, number>();
     for (let start = 0; start < tokens;) {
       const end = Math.min(tokens, start + blockLength(mixers, start, tokens, heads));
@@ -80,6 +93,7 @@ export async function compareOn(
     loss: inspection.summary().loss,
     seconds: ownTally.seconds,
     keys: ownTally.pairs / (tokens * layers),
+    ...memoryOf(ownTally),
     candidates: results,
   };
   return { ...comparison, sweep: sweep && sweepOf(comparison, sweep, ownTally) };

@@ -8,7 +8,8 @@ import { blockRecalls } from '../attention';
 import { changedTokens } from './changedTokens';
 import type { LayerState } from '../layerState';
 import { attention, facing, isWithin, type LayerAttention } from '../schedule';
-import type { Attended, Block } from '../variants/primitives/mixer';
+import { keptBy } from '../variants/primitives/kept';
+import type { Attended, Block, Mixer } from '../variants/primitives/mixer';
 
 /** What is summed up of one candidate. */
 export interface Tally {
@@ -25,6 +26,8 @@ export interface Tally {
   recallTokens: number;
   /** (query, key) pairs of a head, over all layers. */
   pairs: number;
+  /** `[L]` bytes. */
+  readonly memory: Float64Array;
   seconds: number;
 }
 
@@ -34,8 +37,12 @@ export interface OwnTally {
   readonly span: Float64Array;
   readonly sink: Float64Array;
   pairs: number;
+  /** `[L]` bytes. */
+  readonly memory: Float64Array;
   seconds: number;
 }
+
+const BYTES_PER_NUMBER = Float32Array.BYTES_PER_ELEMENT;
 
 export function tallyOf(
   choice: VariantChoice,
@@ -50,6 +57,7 @@ export function tallyOf(
     tokenError: new Float64Array(tokens),
     recallTokens: tokens,
     pairs: 0,
+    memory: new Float64Array(owns.length),
     seconds: 0,
   };
   try {
@@ -59,6 +67,15 @@ export function tallyOf(
   } catch (error) {
     return { ...empty, attention: undefined, tellsRecall: false, problem: sentence(error) };
   }
+}
+
+export function addMemory({ memory }: Pick<Tally, 'memory'>, { layer }: LayerState, mixer: Mixer): void {
+  memory[layer.index] = BYTES_PER_NUMBER * keptBy(mixer, layer);
+}
+
+/** Bytes in all, and a layer. */
+export function memoryOf({ memory }: Pick<Tally, 'memory'>): Pick<CandidateResult, 'memory' | 'layerMemory'> {
+  return { memory: memory.reduce((sum, bytes) => sum + bytes, 0), layerMemory: Array.from(memory) };
 }
 
 export function addHabits(
@@ -128,6 +145,7 @@ export function resultOf(
     hurt: problem === undefined ? changedTokens(tokenError) : [],
     recallTokens,
     keys: pairs / (tokens * layers),
+    ...memoryOf(tally),
     seconds,
     live: undefined,
   };

@@ -146,6 +146,7 @@ async function scanned(layer: Layer, query: FloatTensor, given: Params<typeof pa
 
   return {
     cost: ({ start, end }) => (end - start) * CHUNK,
+    kept: () => heads * (valueWidth + 2),
     async attend(block) {
       const output = blockOutput(block, heads, valueWidth);
       for (const run of runsOf(CHUNK, block)) {

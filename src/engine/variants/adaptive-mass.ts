@@ -107,7 +107,8 @@ function nucleus(layer: Layer, inner: Mixer, gamma: number): Mixer {
       };
     },
   });
-  return inner.memoryAt === undefined ? mixer : { ...mixer, memoryAt: inner.memoryAt };
+  const { memoryAt, kept } = inner;
+  return { ...mixer, ...(memoryAt && { memoryAt }), ...(kept && { kept }) };
 }
 
 /** The fewest keys that hold `gamma` of the row, at least one; the earlier of equal weights. */

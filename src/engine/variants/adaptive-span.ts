@@ -8,6 +8,7 @@
  */
 
 import { floats, type FloatTensor } from '../onnx/tensor';
+import { cachedByGroup } from './primitives/kept';
 import { ranges } from './primitives/keys';
 import { type Layer, type Mixer, type ReferenceInputs, variant } from './primitives/mixer';
 import { integer, MOST_TOKENS, number, type Params, scale } from './primitives/params';
@@ -125,9 +126,14 @@ async function open(layer: Layer, { max_span, ramp, gamma, scale }: Params<typeo
   );
   const shaped = windowed({ ...layer, v: withOnes(v), position: { ...layer.position, factor } });
   const width = v.shape[2]!;
+  /** Tokens back from a query to which the head gives weight. */
+  const reachOf = (head: number) => Math.min(reach, Math.max(0, Math.ceil(spans[head]! + ramp)));
 
   return {
     cost: block => shaped.cost(block),
+    // With the spans, where they were found from the document.
+    kept: () =>
+      cachedByGroup(layer, group => Math.max(...group.map(reachOf))) + (z === undefined ? heads : 0),
 
     async attend(block) {
       const { y: sums, stats } = await shaped.attend(block);

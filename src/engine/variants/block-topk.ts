@@ -9,6 +9,7 @@
 import { floats } from '../onnx/tensor';
 import { bestMatches } from './primitives/bestMatches';
 import { headwiseReference, blockRanges, expand } from './primitives/blocks';
+import { cached } from './primitives/kept';
 import { type Layer, type Mixer, takeRows, variant } from './primitives/mixer';
 import { causal, choice, integer, MOST_TOKENS, type Params, scale } from './primitives/params';
 import { planNode } from './primitives/planNode';
@@ -118,7 +119,7 @@ async function open(
 
   const keysOf = (head: number, query: number) =>
     expand(kept[head * count + Math.floor(query / block)]!, block, tokens);
-  return sharedMixer(layer, {
+  const mixer = sharedMixer(layer, {
     scale: given,
     causal,
     runs: part => runsOf(block, part),
@@ -134,4 +135,9 @@ async function open(
       );
     },
   });
+  return {
+    ...mixer,
+    // With the mean key of every block, and the mean query of the one that is not yet whole.
+    kept: () => cached(layer, tokens) + groups * count * width + (causal ? heads * width : 0),
+  };
 }

@@ -53,6 +53,7 @@ export const blockwise = variant({
       labels: { block: blockOf },
       keys: ({ start, end }) =>
         ranges(tokens, [firstSeen(blockOf[start]!) * block, causal ? end : (blockOf[end - 1]! + 1) * block]),
+      keptTokens: causal ? tokens - firstSeen(blockOf[tokens - 1]!) * block : tokens,
       admits: (i, j) =>
         (!causal || j <= i) && blockOf[j]! <= blockOf[i]! && blockOf[i]! - blockOf[j]! <= back,
       structure(query) {

@@ -12,6 +12,7 @@
 import type { FloatTensor } from '../onnx/tensor';
 import { combinerReference } from './combiner.reference';
 import { blockOutput } from './primitives/blockOutput';
+import { cached } from './primitives/kept';
 import {
   type Block,
   type Layer,
@@ -114,6 +115,12 @@ async function open(layer: Layer, { segment, pool, scale: given }: CombinerParam
 
   return {
     cost: ({ start, end }) => (end - start) * (of[start]! + size),
+    kept() {
+      const last = of[tokens - 1]!;
+      // The own segment, one summary for each before it, and the mean query so far.
+      const summary = k.shape[0]! * width + heads * valueWidth;
+      return cached(layer, tokens - starts[last]!) + last * summary + heads * width;
+    },
 
     async attend(block) {
       const output = blockOutput(block, heads, valueWidth);

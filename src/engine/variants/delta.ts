@@ -163,6 +163,7 @@ function open(layer: Layer, { strength, scale: given }: DeltaParams): Mixer {
 
   return {
     cost: ({ start, end }) => (end - start) * (width + 4 * CHUNK),
+    kept: () => heads * width * v.shape[2]!,
     structure: () => [],
     attend: async block => ({ y: await states.attend(block), stats: undefined }),
 

@@ -87,6 +87,8 @@ export const documentMask = variant({
         return ranges(causal ? end : tokens, ...Array.from(ids, extent));
       },
       admits: (i, j) => of[i] === of[j] && (!causal || j <= i),
+      // A packed sequence goes on with its last document.
+      keptTokens: causal ? Array.from(of).filter(id => id === of[tokens - 1]).length : tokens,
       structure: () =>
         Array.from(first.keys(), (id, at) => planNode('document', `document ${at + 1}`, extent(id))),
     });

@@ -5,7 +5,7 @@
  * Child et al. 2019, Sparse Transformer, arXiv 1904.10509, section 4.3.
  */
 
-import { ranges } from './primitives/keys';
+import { ranges, rangesLength } from './primitives/keys';
 import { variant } from './primitives/mixer';
 import { causal, integer, MOST_TOKENS, scale } from './primitives/params';
 import { planNode } from './primitives/planNode';
@@ -65,6 +65,9 @@ export const fixed = variant({
         const until = causal ? end : tokens;
         return ranges(until, ...summaries(until), own(start, end));
       },
+      keptTokens: causal
+        ? rangesLength(ranges(tokens, ...summaries(tokens), own(tokens - 1, tokens)))
+        : tokens,
       admits: (i, j) => (!causal || j <= i) && (blockOf[i] === blockOf[j] || isSummary[j] === 1),
       structure(query) {
         const limit = query === undefined || !causal ? tokens : blockOf[query]! * block;

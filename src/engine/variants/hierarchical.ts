@@ -12,6 +12,7 @@
 import { Problem } from '../../protocol/problem';
 import { hierarchicalReference } from './hierarchical.reference';
 import { floats } from '../onnx/tensor';
+import { cached } from './primitives/kept';
 import { keyIndex, ranges } from './primitives/keys';
 import {
   type Block,
@@ -85,7 +86,7 @@ async function open(layer: Layer, params: HierarchicalParams): Promise<Mixer> {
   const { executor, tokens, q, k, v } = layer;
   const { levels, pool, causal } = params;
   const [heads, , width] = q.shape as [number, number, number];
-  const valueWidth = v.shape[2]!;
+  const [groups, , valueWidth] = v.shape as [number, number, number];
   const factor = scaleOf(params.scale, width);
   const given = ownTensor(layer.tensors, 'level_weights', [levels]);
   const shares = given ? Array.from(given.data) : Array.from({ length: levels }, () => 1 / levels);
@@ -165,8 +166,26 @@ async function open(layer: Layer, params: HierarchicalParams): Promise<Mixer> {
     return { ...result, first, count: rows.length, from, to, stride: index.rows.length };
   }
 
+  function kept(): number {
+    const last = tokens - 1;
+    const summary = groups * width + (pool === 'mean' ? groups : heads) * valueWidth;
+    if (!causal)
+      return upper.reduce((sum, { segments }) => sum + segments.count * summary, cached(layer, tokens));
+    // A unit that is weighed by its mean query is summarised from its tokens, once it is whole.
+    const held = pool === 'mean' ? words : tree.at(-1);
+    let numbers = cached(layer, tokens - (held === undefined ? 0 : held.starts[held.of[last]!]!));
+    for (const [at, { segments, parent }] of upper.entries()) {
+      const own = segments.of[last]!;
+      const siblings = parent.subarray(0, own).filter(unit => unit === parent[own]).length;
+      const running = pool === 'mean' && at > 0 ? summary : 0;
+      numbers += siblings * summary + running + heads * width;
+    }
+    return numbers;
+  }
+
   return {
     cost: block => near.cost(block) + (block.end - block.start) * levels,
+    kept,
 
     async attend(block) {
       const length = block.end - block.start;

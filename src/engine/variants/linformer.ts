@@ -58,7 +58,7 @@ export const linformer = variant({
     const { tokens, executor } = layer;
     const mixed = async (x: FloatTensor, by: FloatTensor) =>
       repeatHeads(await tokenSums(executor, by, x), heads);
-    return latentMixer(layer, {
+    const mixer = latentMixer(layer, {
       slots,
       keys: await mixed(layer.k, E),
       values: await mixed(layer.v, F),
@@ -77,6 +77,9 @@ export const linformer = variant({
           planNode('slot', `slot ${r + 1}`, strongest(F.data.subarray(r * tokens, (r + 1) * tokens))),
         ),
     });
+    // Heads of a group share their slots unless projections are a head's own.
+    const rows = (x: FloatTensor, by: FloatTensor) => Math.max(x.shape[0]!, by.shape[0]!) * x.shape[2]!;
+    return { ...mixer, kept: () => slots * (rows(layer.k, E) + rows(layer.v, F)) };
   },
 
   reference: linformerReference,

@@ -40,6 +40,8 @@ export const local = selection({
     return g.or(near, g.less(j, sinks));
   },
 
+  keptTokens: ({ window, sinks, causal }, tokens) => (causal ? Math.min(tokens, window + sinks) : tokens),
+
   rule: ({ window, sinks }, i, j) => Math.abs(i - j) < window || j < sinks,
 
   structure({ window, sinks, causal }, tokens, query) {

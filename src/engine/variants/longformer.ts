@@ -7,6 +7,7 @@
  */
 
 import { ranges } from './primitives/keys';
+import { cached } from './primitives/kept';
 import { type Tensors, variant } from './primitives/mixer';
 import { boolean, integer, MOST_TOKENS, scale } from './primitives/params';
 import { planNode } from './primitives/planNode';
@@ -73,7 +74,8 @@ export const longformer = variant({
       start - window,
       causal ? end : end + window,
     ];
-    return groupedMixer(layer, {
+    const last = tokens - 1;
+    const mixer = groupedMixer(layer, {
       causal,
       scale,
       rule: rule(window),
@@ -106,6 +108,15 @@ export const longformer = variant({
         return [planNode('window', `window of ${window} a side`, near), ...globalNode];
       },
     });
+    const isWhole = !causal || isGlobal[last] === 1;
+    const stays = (_: unknown, j: number) => isWhole || last - j <= window || isGlobal[j] === 1;
+    return {
+      ...mixer,
+      kept() {
+        const apart = layer.globals && globalRuns.length > 0 ? cached(layer.globals, tokens) : 0;
+        return cached(layer, isGlobal.filter(stays).length) + apart;
+      },
+    };
   },
 
   reference(inputs, { window, causal }) {

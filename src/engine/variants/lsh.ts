@@ -102,7 +102,7 @@ async function open(layer: Layer, params: LshParams): Promise<Mixer> {
   }
 
   const heldLayer = shared ? { ...layer, k: normalised(q), v: repeatHeads(layer.v, heads) } : layer;
-  return listedMixer(heldLayer, {
+  const mixer = listedMixer(heldLayer, {
     scale: params.scale,
     length: query => Math.min(causal ? query + 1 : tokens, rounds * chunk),
 
@@ -131,6 +131,13 @@ async function open(layer: Layer, params: LshParams): Promise<Mixer> {
       );
     },
   });
+
+  const [groups, , valueWidth] = layer.v.shape as [number, number, number];
+  return {
+    ...mixer,
+    // With the bucket of every token in every round.
+    kept: () => tokens * ((shared ? heads : groups) * width + groups * valueWidth + heads * rounds),
+  };
 
   /** What a query meets in a round, and what it misses: tokens of its bucket that stand too far off. */
   function meeting(round: HashRound, at: number, query: number) {

@@ -117,6 +117,7 @@ function open(layer: Layer, { channel, step }: MambaParams): Mixer {
 
   return {
     cost: ({ start, end }) => (end - start) * 4 * rows,
+    kept: () => heads * rows * width,
     rowCost: Math.max(1, ((picked === undefined ? channels : 1) * rows) / 64),
     attend: async block => ({ y: skip(block, await scan.attend(block)), stats: undefined }),
 

@@ -10,6 +10,7 @@
 import type { Slot, SlotContents } from './primitives/memory';
 import { type Layer, type Mixer, variant } from './primitives/mixer';
 import { matchQueries } from './primitives/bestMatches';
+import { cached } from './primitives/kept';
 import { listedMixer } from './primitives/listed';
 import { integer, MOST_TOKENS, type Params, scale } from './primitives/params';
 import { planNode } from './primitives/planNode';
@@ -124,6 +125,11 @@ function open(given: Layer, { segment: asked, k, scale }: Params<typeof params>)
     };
   }
 
-  const mixer: Mixer = { ...inner, memoryAt };
+  const own = layer.tokens - startOf(layer.tokens - 1);
+  const mixer: Mixer = {
+    ...inner,
+    memoryAt,
+    kept: () => (memory > 0 ? cached(layer, memory) + cached(given, own) : cached(given, given.tokens)),
+  };
   return memory === 0 ? mixer : afterMemory(mixer, memory);
 }

@@ -134,6 +134,12 @@ async function open(layer: Layer, { segment, k, scale: given }: MemoryCachingPar
       (end - start) * width * (1 + (k === 0 ? of[end - 1]! : Math.min(k, of[end - 1]!))),
     structure: () => segmentNodes(segments, typeof segment === 'number' ? 'segment' : segment),
 
+    kept() {
+      const state = layer.v.shape[0]! * width * valueWidth;
+      const mean = pooled.shape[0]! * pooled.shape[2]!;
+      return segments.count * (state + mean);
+    },
+
     async attend({ start, end }: Block) {
       const length = end - start;
       const y = new Float32Array(heads * length * valueWidth);

@@ -8,6 +8,7 @@
 
 import { matchOne, matchQueries, type QueryMatches } from './primitives/bestMatches';
 import { blockRanges, expand, headwiseReference } from './primitives/blocks';
+import { cached } from './primitives/kept';
 import { listedMixer } from './primitives/listed';
 import { type Layer, type Mixer, variant } from './primitives/mixer';
 import { causal, integer, MOST_TOKENS, type Params, scale } from './primitives/params';
@@ -81,7 +82,7 @@ function open(layer: Layer, { block, keep, causal, scale }: Params<typeof params
     return Int32Array.of(own, ...others.slice(0, keep)).sort();
   };
 
-  return listedMixer(layer, {
+  const mixer = listedMixer(layer, {
     scale,
     length: query => Math.min(seen(query), (keep + 1) * block),
     async lists(part) {
@@ -96,4 +97,6 @@ function open(layer: Layer, { block, keep, causal, scale }: Params<typeof params
       });
     },
   });
+  const [groups, , width] = layer.k.shape as [number, number, number];
+  return { ...mixer, kept: () => cached(layer, tokens) + groups * count * width };
 }

@@ -100,7 +100,7 @@ async function open(
     return reading.rows;
   }
 
-  return latentMixer(layer, {
+  const mixer = latentMixer(layer, {
     slots: count,
     keys,
     values: await tokenSums(executor, inverse, read),
@@ -118,6 +118,7 @@ async function open(
     },
     structure: () => segmentNodes(runs, 'landmark'),
   });
+  return { ...mixer, kept: () => count * (groups * width + heads * v.shape[2]!) };
 }
 
 /** `[H, m, K] -> [H, m, m]` */

@@ -71,7 +71,9 @@ export const performer = variant({
       plainQuery: (_, x) => plainFeatures(x, projection),
       plainKey: (head, x) => plainFeatures(x, projection, keyMax.data[head]),
     };
-    return kernelMixer(layer, map, params.causal);
+    const mixer = kernelMixer(layer, map, params.causal);
+    // With the largest projection of a head's keys.
+    return { ...mixer, kept: () => mixer.kept() + layer.k.shape[0]! };
   },
 
   reference: performerReference,

@@ -14,6 +14,7 @@ import { Problem } from '../../protocol/problem';
 import { floats } from '../onnx/tensor';
 import { codeSums } from './primitives/codeSums';
 import { headNodes } from './primitives/headNodes';
+import { cached } from './primitives/kept';
 import { keyIndex, ranges } from './primitives/keys';
 import { ofHead } from './primitives/latent';
 import {
@@ -142,6 +143,8 @@ async function open(layer: Layer, params: ProbSparseParams): Promise<Mixer> {
 
   return {
     cost: ({ start, end }) => (end - start) * (1 + count),
+    // With the sum of the values, for queries that take their mean.
+    kept: () => cached(layer, tokens) + groups * valueWidth,
 
     async attend({ start, end }: Block) {
       const length = end - start;

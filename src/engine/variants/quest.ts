@@ -8,6 +8,7 @@
 
 import { matchOne, matchQueries, type QueryMatches } from './primitives/bestMatches';
 import { blockRanges, expand, headwiseReference } from './primitives/blocks';
+import { cached } from './primitives/kept';
 import { listedMixer } from './primitives/listed';
 import { type Layer, type Mixer, variant } from './primitives/mixer';
 import { pageExtremes, signedParts } from './primitives/pageBounds';
@@ -76,7 +77,7 @@ function open(layer: Layer, { page, pages: count, scale }: Params<typeof params>
   const withOwn = (query: number, ranked: ArrayLike<number>) =>
     Int32Array.of(...Array.from(ranked), of[query]!).sort();
 
-  return listedMixer(layer, {
+  const mixer = listedMixer(layer, {
     scale,
     length: query => Math.min(query + 1, (count + 1) * page),
     async lists(block) {
@@ -91,4 +92,6 @@ function open(layer: Layer, { page, pages: count, scale }: Params<typeof params>
       });
     },
   });
+  const [groups, , width] = layer.k.shape as [number, number, number];
+  return { ...mixer, kept: () => cached(layer, tokens) + groups * pages.count * 2 * width };
 }

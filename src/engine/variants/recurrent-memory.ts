@@ -7,6 +7,7 @@
  * `mem + i` for the positions of `bias-xl` (`r` is `[H, mem + N, D]`) or `rope`.
  */
 
+import { cached } from './primitives/kept';
 import { ranges } from './primitives/keys';
 import type { Slot, SlotContents } from './primitives/memory';
 import { type Layer, type Mixer, variant } from './primitives/mixer';
@@ -83,10 +84,10 @@ export const recurrentMemory = variant({
     const { segment, memory } = params_;
     const given = inputs.tensors['mem_k']?.shape[1] ?? 0;
     const length = segmentLength(segment, given, inputs.tokens);
-    const cached = memory || (given > 0 ? given : length);
+    const reach = memory || (given > 0 ? given : length);
     return memoryReference(
       inputs,
-      (i, j) => j >= Math.floor(i / length) * length - cached,
+      (i, j) => j >= Math.floor(i / length) * length - reach,
       positionedScore(inputs, params_),
     );
   },
@@ -107,10 +108,10 @@ function open(given: Layer, params_: RecurrentMemoryParams): Mixer {
   const { memory } = whole;
   const layer = positioned(whole.layer, params_);
   const segment = segmentLength(params_.segment, memory, given.tokens);
-  const cached = params_.memory || (memory > 0 ? memory : segment);
+  const reach = params_.memory || (memory > 0 ? memory : segment);
   const { startOf, indexOf, structure } = rememberedSegments(whole, segment);
   const since = Float32Array.from({ length: layer.tokens }, (_, i) =>
-    i < memory ? 0 : Math.max(0, startOf(i) - cached),
+    i < memory ? 0 : Math.max(0, startOf(i) - reach),
   );
   const inner = softmaxMixer(layer, {
     causal: true,
@@ -145,19 +146,27 @@ function open(given: Layer, params_: RecurrentMemoryParams): Mixer {
       }
       const lost = part(first, last, 0, oldest);
       const kept = part(first, last, oldest, last);
-      // Its last state leaves with the first segment that starts `cached` or more after it.
-      const gone = memory + Math.ceil((lost[1]! + cached - memory) / segment) * segment;
+      // Its last state leaves with the first segment that starts `reach` or more after it.
+      const gone = memory + Math.ceil((lost[1]! + reach - memory) / segment) * segment;
       if (lost[1]! > lost[0]!) slots.push({ label, status: 'evicted', ranges: lost, since: gone, ...age });
       if (kept[1]! > kept[0]!)
         slots.push({ label, status: 'kept', ranges: kept, ...(at >= 0 && { since: last }), ...age });
     }
     return {
       kind: 'slots',
-      about: `A segment of ${segment} tokens reads the cached keys and values of the ${cached} tokens before it; older ones are dropped.`,
+      about: `A segment of ${segment} tokens reads the cached keys and values of the ${reach} tokens before it; older ones are dropped.`,
       slots,
     };
   }
 
-  const mixer: Mixer = { ...inner, memoryAt: (_, query) => Promise.resolve(memoryAt(query)) };
+  const mixer: Mixer = {
+    ...inner,
+    memoryAt: (_, query) => Promise.resolve(memoryAt(query)),
+    kept() {
+      const oldest = since[layer.tokens - 1]!;
+      const own = cached(given, layer.tokens - Math.max(memory, oldest));
+      return own + cached(layer, Math.max(0, memory - oldest));
+    },
+  };
   return memory === 0 ? mixer : afterMemory(mixer, memory);
 }

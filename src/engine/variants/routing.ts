@@ -11,6 +11,7 @@
 import { floats } from '../onnx/tensor';
 import { centroidsOf, clusterMembers, windowOf } from './primitives/clusters';
 import { headNodes } from './primitives/headNodes';
+import { cached } from './primitives/kept';
 import { ofHead } from './primitives/latent';
 import { listedAttend } from './primitives/listedRows';
 import {
@@ -155,6 +156,9 @@ async function open(layer: Layer, params: RoutingParams): Promise<Mixer> {
 
   return {
     cost: ({ start, end }) => (end - start) * keys[0]![0]!.length,
+    // With the members of every cluster, and its centroid where it was fitted to the document.
+    kept: () =>
+      keys.flat().reduce((sum, members) => sum + members.length + (given ? 0 : width), cached(layer, tokens)),
 
     async attend({ start, end }: Block) {
       const length = end - start;

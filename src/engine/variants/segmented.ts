@@ -11,6 +11,7 @@
 
 import { SPAN_MASS } from '../../protocol/inspection';
 import { floats } from '../onnx/tensor';
+import { cached } from './primitives/kept';
 import { keyIndex, ranges } from './primitives/keys';
 import {
   type Block,
@@ -75,7 +76,7 @@ async function open(
 ): Promise<Mixer> {
   const { executor, tokens, q, v } = layer;
   const [heads, , width] = q.shape as [number, number, number];
-  const valueWidth = v.shape[2]!;
+  const [groups, , valueWidth] = v.shape as [number, number, number];
   const factor = scaleOf(given, width);
   const segments = segmentsOf(segment, tokens, layer.units);
   const { starts, of, count } = segments;
@@ -145,6 +146,14 @@ async function open(
   return {
     cost: block => inside.cost(block) + (heads * count) / 8,
     structure: query => inside.structure(query),
+
+    kept() {
+      const last = of[tokens - 1]!;
+      const summary = groups * width + (pool === 'mean' ? groups : heads) * valueWidth;
+      if (!causal) return cached(layer, tokens) + count * summary;
+      // The own segment, one summary for each before it, and the mean query so far.
+      return cached(layer, tokens - starts[last]!) + last * summary + heads * width;
+    },
 
     ...(causal && {
       memoryAt: (_, query) =>

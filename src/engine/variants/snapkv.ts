@@ -12,6 +12,7 @@
 import { blockOutput } from './primitives/blockOutput';
 import { columnMass } from './primitives/columnMass';
 import { positionRanges } from './primitives/headNodes';
+import { cached, cachedByGroup } from './primitives/kept';
 import { ranges } from './primitives/keys';
 import type { Slot, SlotContents } from './primitives/memory';
 import { type Block, type Layer, type Mixer, variant } from './primitives/mixer';
@@ -133,6 +134,10 @@ async function open(layer: Layer, params: SnapkvParams): Promise<Mixer> {
 
   return {
     memoryAt: (head, query) => Promise.resolve(memoryAt(head, query)),
+    kept() {
+      if (prompt === tokens) return cached(layer, tokens);
+      return cachedByGroup(layer, (_, group) => kept[group]!.length + tokens - prompt);
+    },
     cost: block => parts(block).reduce((sum, part) => sum + side(part.start).cost(part), 0),
     async attend(block) {
       const output = blockOutput(block, heads, layer.v.shape[2]!);

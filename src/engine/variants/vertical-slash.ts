@@ -9,6 +9,7 @@
  */
 
 import { Problem } from '../../protocol/problem';
+import { cached, cachedByGroup } from './primitives/kept';
 import { ranges } from './primitives/keys';
 import { lineSums } from './primitives/lineSums';
 import { listedMixer } from './primitives/listed';
@@ -84,7 +85,7 @@ export const verticalSlash = variant({
 
     const share = (sum: Float64Array, kept: Int32Array) =>
       Math.round((100 * kept.reduce((total, at) => total + sum[at]!, 0)) / rows);
-    return listedMixer(layer, {
+    const mixer = listedMixer(layer, {
       scale,
       keysOf,
       structure: query =>
@@ -104,6 +105,22 @@ export const verticalSlash = variant({
           return [verticals, planNode('slashes', label, pairs(slashes.map(distance => query - distance)))];
         }),
     });
+
+    /** Columns, and what the longest distance reaches from the last token, of a group of heads. */
+    function reached(heads: readonly number[]): number {
+      const furthest = Math.max(...heads.map(head => chosen[head]!.slashes.at(-1) ?? -1));
+      const since = Math.max(0, tokens - 1 - furthest);
+      const before = heads.flatMap(head => Array.from(chosen[head]!.columns)).filter(at => at < since);
+      return new Set(before).size + tokens - since;
+    }
+
+    return {
+      ...mixer,
+      kept() {
+        const lists = chosen.reduce((sum, { columns, slashes }) => sum + columns.length + slashes.length, 0);
+        return (causal ? cachedByGroup(layer, reached) : cached(layer, tokens)) + lists;
+      },
+    };
   },
 
   reference: verticalSlashReference,

@@ -69,7 +69,7 @@ export const vq = variant({
 async function open(layer: Layer, { codes, seed, causal, scale: given }: VqParams): Promise<Mixer> {
   const { q, k, tokens, executor } = layer;
   const [heads, stride, width] = q.shape as [number, number, number];
-  const groups = k.shape[0]!;
+  const [groups, , valueWidth] = layer.v.shape as [number, number, number];
   const factor = scaleOf(given, width);
   const group = (head: number) => Math.floor((head * groups) / heads);
   const codebook = headTensor(layer.tensors, 'codebook', heads, ['C', width]);
@@ -113,13 +113,14 @@ async function open(layer: Layer, { codes, seed, causal, scale: given }: VqParam
 
   return {
     cost: ({ start, end }) => (end - start) * (count + (causal ? (end - start) / 2 : 0)),
+    // Counts and sums of values; with the codes where they were fitted to the document.
+    kept: () => count * (codebook ? heads * (1 + valueWidth) : groups * (1 + valueWidth + width)),
 
     async attend({ start, end }: Block) {
       const length = end - start;
       const own = causal ? length : 0;
       const until = causal ? start : tokens;
       const size = paddedLength(count + own);
-      const [, , valueWidth] = layer.v.shape as [number, number, number];
       const keys = floats([heads, size, width + 1]);
       const values = floats([heads, size, valueWidth]);
       for (let head = 0; head < heads; head++) {

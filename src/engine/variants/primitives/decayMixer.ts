@@ -103,6 +103,7 @@ export function decayMixer(
 
   return {
     cost: ({ start, end }) => (end - start) * (width + chunk),
+    kept: () => heads * width * v.shape[2]!,
     structure,
     attend: async block => ({ y: await states.attend(block), stats: undefined }),
 

@@ -18,7 +18,7 @@ export function headNodes(
   const nodes: PlanNode[] = [];
   for (let head = 0; head < heads; head++) {
     const parent = nodes.length;
-    nodes.push({ parent: -1, kind: 'head', label: `head ${head + 1}`, ranges: Int32Array.of(0, tokens) });
+    nodes.push({ parent: -1, kind: 'head', label: `head ${head}`, ranges: Int32Array.of(0, tokens) });
     for (const set of setsOf(head)) {
       nodes.push({ parent, kind, label: set.label, ranges: positionRanges(set.tokens) });
     }

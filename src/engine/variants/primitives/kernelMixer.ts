@@ -36,7 +36,7 @@ export function kernelMixer(
   map: FeatureMap,
   causal: boolean,
   structure: (query: number | undefined) => readonly PlanNode[] = () => [],
-): Mixer {
+): Mixer & Required<Pick<Mixer, 'kept'>> {
   const { tokens, q, v } = layer;
   const heads = q.shape[0]!;
   const width = v.shape[2]!;
@@ -87,6 +87,8 @@ export function kernelMixer(
 
   return {
     cost: ({ start, end }) => (end - start) * 2 * features,
+    // Heads that share keys and values share their sums.
+    kept: () => v.shape[0]! * features * (width + 1),
     structure,
     attend: async block => ({
       y: await (causal ? states.attend(block) : readWhole(block)),

@@ -115,6 +115,11 @@ export interface Mixer {
   readonly admission?: Admission;
   /** What the plan decided, as sets of positions; some plans have a window of their own a query. */
   structure(query: number | undefined): readonly PlanNode[];
+  /**
+   * How many numbers of the layer decoding keeps at the end of the document, as `CandidateResult.memory` defines;
+   * the keys and values of every token if absent.
+   */
+  kept?(): number;
   /** What is remembered when a query reads; absent where there is no memory but the keys themselves. */
   memoryAt?(head: number, query: number): Promise<MixerMemory>;
 }

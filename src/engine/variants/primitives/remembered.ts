@@ -108,7 +108,7 @@ export function rememberedSegments({ layer, memory }: Remembered, length: number
 /** The mixer of the document's tokens, from one of the whole sequence. */
 export function afterMemory(mixer: Mixer, memory: number): Mixer {
   const shifted = ({ start, end }: Block) => ({ start: start + memory, end: end + memory });
-  const { rows, memoryAt } = mixer;
+  const { rows, memoryAt, kept } = mixer;
   return {
     memory,
     cost: block => mixer.cost(shifted(block)),
@@ -121,6 +121,7 @@ export function afterMemory(mixer: Mixer, memory: number): Mixer {
       },
     }),
     ...(memoryAt && { memoryAt: (head, query) => memoryAt(head, query + memory) }),
+    ...(kept && { kept }),
     structure: query => mixer.structure(query === undefined ? undefined : query + memory),
   };
 }

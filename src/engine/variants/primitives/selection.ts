@@ -3,6 +3,7 @@
 import type { GraphBuilder } from '../../onnx/builder';
 import type { Value } from '../../onnx/graph';
 import { floats, type FloatTensor } from '../../onnx/tensor';
+import { cached } from './kept';
 import { type KeyIndex, keyIndex, type Ranges, rangesLength } from './keys';
 import {
   type Block,
@@ -49,12 +50,14 @@ interface Selection<S extends SelectionSpecs> extends Omit<
   admits?(g: GraphBuilder, params: Params<S>, terms: RuleTerms): Value;
   /** The same rule over two positions, as the paper writes it. */
   rule(params: Params<S>, i: number, j: number): boolean;
+  /** How many tokens the last one or a later one still sees; all when absent. */
+  keptTokens?(params: Params<S>, tokens: number): number;
   /** Sets of positions the rule makes for a query. */
   structure?(params: Params<S>, tokens: number, query: number | undefined): readonly PlanNode[];
 }
 
 export function selection<S extends SelectionSpecs>(definition: Selection<S>): Variant {
-  const { keys, admits, rule, structure, ...info } = definition;
+  const { keys, admits, rule, keptTokens, structure, ...info } = definition;
   return variant<S>({
     ...info,
     open(layer, params) {
@@ -68,6 +71,7 @@ export function selection<S extends SelectionSpecs>(definition: Selection<S>): V
         rule: graphRule,
         keys: block => keys(params, layer.tokens, block),
         admits: (i, j) => (!params.causal || j <= i) && rule(params, i, j),
+        keptTokens: keptTokens?.(params, layer.tokens),
         structure: query => structure?.(params, layer.tokens, query) ?? [],
       });
     },
@@ -106,6 +110,8 @@ export interface SoftmaxMixer {
   keys(block: Block): Ranges;
   /** The whole rule over two positions, causality included. */
   admits(i: number, j: number): boolean;
+  /** How many tokens the last one or a later one still sees; all when absent. */
+  readonly keptTokens?: number | undefined;
   structure(query: number | undefined): readonly PlanNode[];
 }
 
@@ -120,6 +126,7 @@ export type BlockRowMixer = WholeRowMixer & Required<Pick<Mixer, 'rows'>>;
 /** A mixer whose every row is one softmax over gathered keys of its own layer. */
 export function softmaxMixer(layer: Layer, options: SoftmaxMixer): BlockRowMixer {
   const { executor, q, k, v } = layer;
+  const { keptTokens = layer.tokens } = options;
   const groups = k.shape[0]!;
   const [heads, , width] = q.shape as [number, number, number];
   const everyHead = Array.from({ length: heads }, (_, head) => head);
@@ -195,6 +202,7 @@ export function softmaxMixer(layer: Layer, options: SoftmaxMixer): BlockRowMixer
     },
     pooled: read => pooledSoftmax(layer, options, read),
     admission: options,
+    kept: () => cached(layer, keptTokens),
     structure: query => options.structure(query),
   };
 }
