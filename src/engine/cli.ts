@@ -6,6 +6,7 @@ import { basename, resolve } from 'node:path';
 import {
   type DeviceChoice,
   EVERYWHERE,
+  type Precision,
   RUN_MODES,
   type RunMode,
   type Schedule,
@@ -21,6 +22,7 @@ import {
   layerVariant,
   MOST_TOKENS,
   parseSettings,
+  precisionOption,
   print,
   share,
   showProgress,
@@ -52,6 +54,7 @@ interface InspectOptions {
   readonly schedule?: string;
   readonly globalTokens?: string;
   readonly device: DeviceChoice;
+  readonly precision: Precision;
   readonly weights: WeightFormat;
   readonly layer?: number;
   readonly head?: number;
@@ -97,6 +100,7 @@ function program(): Command {
     .option('--schedule <file>', 'variants by layer, as compare --schedule writes them')
     .option('--global-tokens <list>', "tokens that see all and are seen by all, as '0,5-8' (Longformer)")
     .addOption(deviceOption())
+    .addOption(precisionOption())
     .addOption(weightsOption())
     .option('--layer <number>', 'layer of the row (default: the last)', wholeNumber)
     .option('--head <number>', 'head of the row (default: 0)', wholeNumber)
@@ -168,6 +172,7 @@ async function inspect(file: string | undefined, options: InspectOptions): Promi
     variant: { id: info.id, params },
     schedule: await scheduleOf(options),
     device: options.device,
+    precision: options.precision,
     weights: options.weights,
     maxTokens: MOST_TOKENS,
   });

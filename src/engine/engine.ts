@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import type { EngineApi, EngineEvents, EngineInfo, InspectRequest } from '../protocol/engine';
 import type { CandidateResult, Comparison, CompareRequest } from '../protocol/comparison';
-import type { DeviceChoice } from '../protocol/inspection';
+import type { DeviceChoice, Precision } from '../protocol/inspection';
 import { Cancelled, Problem } from '../protocol/problem';
 import { dilutionBins } from './analysis/dilution';
 import { seriesOf } from './analysis/series';
@@ -17,6 +17,7 @@ import { mapTile } from './mapTile';
 import { writeInspection } from './inspectionFile';
 import { compareOn } from './compare/compare';
 import { runLive } from './compare/live';
+import { GRAPH_PROGRAM } from './exported/graphProcess';
 import { type Hooks, prepare, run } from './inspect';
 import { type Job, Jobs } from './jobs';
 import { describeModel } from './models';
@@ -31,16 +32,23 @@ const DEFAULT_SPILL: SpillOptions = {
   budget: 2 ** 30,
 };
 
-export function createEngine(events: EngineEvents, spill: Partial<SpillOptions> = {}): EngineApi {
+export interface EngineOptions extends Partial<SpillOptions> {
+  /** The bundle that runs exported graphs, absolute; the one beside the engine's own if absent. */
+  readonly graphProgram?: string;
+}
+
+export function createEngine(events: EngineEvents, options: EngineOptions = {}): EngineApi {
+  const { graphProgram = GRAPH_PROGRAM, ...spill } = options;
   const finished = new Map<string, Inspection>();
   const jobs = new Jobs(progress => events.progress(progress));
-  const devices = new Map<DeviceChoice, Promise<OpenDevice>>();
+  const devices = new Map<string, Promise<OpenDevice>>();
   let weightsOf: string | undefined;
 
-  function device(choice: DeviceChoice): Promise<OpenDevice> {
-    let open = devices.get(choice);
-    open ??= openDevice(choice);
-    devices.set(choice, open);
+  function device(choice: DeviceChoice, precision?: Precision): Promise<OpenDevice> {
+    const key = `${choice} ${precision ?? 'float32'}`;
+    let open = devices.get(key);
+    open ??= openDevice(choice, precision);
+    devices.set(key, open);
     return open;
   }
 
@@ -98,18 +106,19 @@ export function createEngine(events: EngineEvents, spill: Partial<SpillOptions> 
     const store = newStore();
     let done = false;
     try {
-      const open = await device(deviceFor(request));
+      const open = await device(deviceFor(request), request.precision);
       if (open.info.fallback !== undefined) events.log('warn', open.info.fallback);
       // Weights of one model at a time.
       if (weightsOf !== undefined && weightsOf !== request.model) await open.executor.release();
       weightsOf = request.model;
-      const prepared = await prepare(request, open, store);
+      const hooks = jobs.hooks(id, job);
+      const prepared = await prepare(request, open, { store, listener: hooks, graphProgram });
       throwIfCancelled(job);
       const { inspection: next } = prepared;
       job.inspection = next;
       events.started(next.summary());
       const earlier = request.basis === undefined ? undefined : finished.get(request.basis);
-      await run(prepared, open, jobs.hooks(id, job), earlier);
+      await run(prepared, open, hooks, earlier);
       // Closed in its last moment: nobody would close it again.
       throwIfCancelled(job);
       const former = finished.get(id);
@@ -134,7 +143,7 @@ export function createEngine(events: EngineEvents, spill: Partial<SpillOptions> 
         variants: VARIANT_INFOS,
       };
     },
-    describeModel,
+    describeModel: model => describeModel(model, graphProgram),
     dumpText: async path => (await openDump(path)).source.text,
     openDevice: async choice => (await device(choice)).info,
     inspect,

@@ -10,6 +10,7 @@ import type { InspectRequest } from '../protocol/engine';
 import { STAT_NAMES } from '../protocol/inspection';
 import { Problem } from '../protocol/problem';
 import { attendLayer, type Sampled, sampleStats } from './attention';
+import type { Opening } from './exported/exported';
 import { forwardPass } from './forward';
 import { globalNotes, globalTokens } from './globalTokens';
 import { Inspection } from './inspection';
@@ -24,7 +25,6 @@ import { copyStats, keptTokens } from './reuse';
 import type { OpenDevice } from './runtime/device';
 import { chosenVariant, nativeAttention, scheduleLayers, standIns } from './schedule';
 import { readSource } from './source';
-import type { TensorStore } from './tensorStore';
 import type { Layer } from './variants/primitives/mixer';
 import { type Costs, Workload } from './workload';
 
@@ -44,14 +44,21 @@ export interface Prepared {
 const INT8_NOTE =
   'The weights of the layers are 8-bit: the numbers are near those of the model, not equal to them.';
 
+const NOT_INT8_NOTE =
+  'The numbers are those of the file as it is: 8-bit weights are made of checkpoint folders alone.';
+
+const HALF_NOTE =
+  'Keys and values that stay on the device are float16, and so are products of queries with them: the numbers are near those of float32, not equal to them. What a variant makes of keys beforehand, and rows on demand, are float32. Speed and results of float16 on real GPUs are unmeasured.';
+
 /** Everything up to the first layer's attention. @throws Problem for input that cannot be inspected. */
 export async function prepare(
   request: InspectRequest,
   device: OpenDevice,
-  store: TensorStore,
+  opening: Opening,
 ): Promise<Prepared> {
-  const ready = await openReady(request, store);
-  const { subject, notes } = ready === undefined ? await ofCheckpoint(request, device) : ofReady(ready);
+  const ready = await openReady(request, opening);
+  const { subject, notes } =
+    ready === undefined ? await ofCheckpoint(request, device) : ofReady(ready, request);
   const { own } = subject;
   const variant = request.variant.id === 'native' && ready?.choice ? ready.choice : request.variant;
   const layers = scheduleLayers({ variant, schedule: request.schedule }, own);
@@ -64,10 +71,11 @@ export async function prepare(
     schedule: request.schedule,
     layers,
     device: device.info,
-    store,
+    store: opening.store,
     logits: request.logits,
   });
-  inspection.note([...notes, ...globalNotes(request, subject.decoder, [...own, ...layers])]);
+  const precise = device.info.precision === 'float16' ? [HALF_NOTE] : [];
+  inspection.note([...notes, ...precise, ...globalNotes(request, subject.decoder, [...own, ...layers])]);
   return { inspection, ready };
 }
 
@@ -98,10 +106,13 @@ async function checkTarget(logits: string | undefined, { tensors }: Checkpoint):
   throw new Problem(`${logits} holds the weights of the model; choose another file for the logits.`);
 }
 
-function ofReady({ info: model, source, stamp, own, notes }: ReadyModel) {
+function ofReady(
+  { info: model, source, stamp, own, notes }: ReadyModel,
+  { weights }: Pick<InspectRequest, 'weights'>,
+) {
   return {
     subject: { model, decoder: undefined, stamp, own: own.map(nativeAttention), source },
-    notes,
+    notes: weights === 'int8' ? [...notes, NOT_INT8_NOTE] : notes,
   };
 }
 
@@ -118,7 +129,7 @@ export async function run(
   const { tokens, subject } = inspection;
   const kept = keptTokens(inspection, earlier);
   inspection.kept = kept;
-  const workload = new Workload({ start: kept, end: tokens }, costsOf(inspection), hooks);
+  const workload = new Workload({ start: kept, end: tokens }, costsOf(inspection, ready), hooks);
   const { decoder } = subject;
   const pass: Pass =
     decoder === undefined
@@ -166,11 +177,12 @@ function readyPass(inspection: Inspection, ready: ReadyModel, executor: Layer['e
   };
 }
 
-function costsOf({ subject }: Inspection): Costs {
+function costsOf({ subject }: Inspection, ready: ReadyModel | undefined): Costs {
   const { model, decoder } = subject;
-  if (decoder === undefined) return { info: model, layerCost: 0, headCost: 0 };
+  const spent = ready?.work ?? 0;
+  if (decoder === undefined) return { info: model, layerCost: 0, headCost: 0, spent };
   const { layerCost, hidden, score } = decoder;
-  return { info: model, layerCost, headCost: score === undefined ? 0 : hidden * model.vocabulary };
+  return { info: model, layerCost, headCost: score === undefined ? 0 : hidden * model.vocabulary, spent };
 }
 
 function layerState({ subject }: Inspection, layer: Layer): LayerState {

@@ -10,7 +10,7 @@ import { keptHeads } from './variants/primitives/sharedHeads';
 
 /**
  * How many leading tokens keep all that was computed of them: those before the first changed one, if the
- * model, the device and every layer's attention are the same and no row depends on what follows it.
+ * model, the device, its precision and every layer's attention are the same and no row depends on what follows it.
  */
 export function keptTokens(next: Inspection, earlier: Inspection | undefined): number {
   // What is written out needs every token's last hidden state.
@@ -31,6 +31,7 @@ function isSameRun(next: Inspection, earlier: Inspection): boolean {
   return (
     other.stamp === subject.stamp &&
     other.device.name === subject.device.name &&
+    other.device.precision === subject.device.precision &&
     other.weights === subject.weights &&
     other.schedule.mode === subject.schedule.mode &&
     earlier.layers.length === subject.layers.length &&

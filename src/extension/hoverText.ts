@@ -56,7 +56,7 @@ function heading({ detail, summary, token }: HoverContent): string {
 
 function lossLine({ loss, predictions }: TokenDetail): string {
   if (loss === undefined) return 'The first token has nothing before it, so no loss and no prediction.';
-  const parts = [`Loss ${figure(loss, 3)} nats (probability ${percent(Math.exp(-loss))})`];
+  const parts = [`Loss ${figure(loss, 2)} nats (probability ${percent(Math.exp(-loss))})`];
   if (predictions.length > 0) {
     const listed = predictions
       .slice(0, PREDICTIONS)

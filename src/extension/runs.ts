@@ -48,7 +48,7 @@ export class Runs {
    * cancelled. Problems are shown, not thrown; answers undefined after one and after a cancellation.
    */
   async inspect(document: vscode.TextDocument, range?: vscode.Range): Promise<Inspection | undefined> {
-    const { inspections, log } = this.parts;
+    const { inspections, engine, log } = this.parts;
     const key = document.uri.toString();
     await this.cancel(key);
     const id = `${key}#${++this.serial}`;
@@ -65,6 +65,8 @@ export class Runs {
       if (this.owns(key, id)) {
         inspections.update(key, { ...this.withoutRun(key, id), problem: problemOf(error) });
       }
+      // The engine may have finished it all the same, and nobody else would close it.
+      engine.close(id).catch(() => {});
       notify(error, log);
       return undefined;
     }
@@ -137,7 +139,7 @@ export class Runs {
     const { settings, choices } = this.parts;
     const [wrong] = settings.reading.problems;
     if (wrong !== undefined) throw new Remediable(new Problem(wrong), ['openSettings']);
-    const { device, weights, globalTokens, maxTokens } = settings.values;
+    const { device, precision, weights, globalTokens, maxTokens } = settings.values;
     const { variant, schedule } = choices;
     const model = dump ?? choices.model;
     const variants = await remedied(['restartEngine', 'showLog'], () => this.loadVariants());
@@ -148,7 +150,7 @@ export class Runs {
     });
     const { inspection } = this.parts.inspections.of(source.document);
     const basis = inspection?.done === true ? { basis: inspection.id } : {};
-    const asked = { variant, schedule, device, weights, globalTokens, maxTokens };
+    const asked = { variant, schedule, device, precision, weights, globalTokens, maxTokens };
     return { id, text: source.text, model, ...asked, ...basis };
   }
 

@@ -5,6 +5,8 @@ import {
   type DeviceChoice,
   type LayerVariant,
   type ParamValue,
+  type Precision,
+  PRECISIONS,
   RUN_MODES,
   type RunMode,
   type Schedule,
@@ -20,6 +22,7 @@ export interface Settings {
   readonly variant: VariantChoice;
   readonly schedule: Schedule;
   readonly device: DeviceChoice;
+  readonly precision: Precision;
   readonly weights: WeightFormat;
   /** Tokens as `0, 5-8`; empty for none. */
   readonly globalTokens: string;
@@ -66,6 +69,12 @@ const device: Rule<DeviceChoice> = {
   default: 'auto',
   allowed: `one of ${DEVICE_CHOICES.join(', ')}`,
   accepts: (value): value is DeviceChoice => DEVICE_CHOICES.some(choice => choice === value),
+};
+
+const precision: Rule<Precision> = {
+  default: 'float32',
+  allowed: `one of ${PRECISIONS.join(', ')}`,
+  accepts: (value): value is Precision => PRECISIONS.some(known => known === value),
 };
 
 const weights: Rule<WeightFormat> = {
@@ -145,6 +154,7 @@ export const SETTING_RULES = {
   layers,
   layerVariants,
   device,
+  precision,
   weights,
   globalTokens,
   topKeys: whole(64, 1, 512),
@@ -198,6 +208,7 @@ export function readSettings(raw: Readonly<Record<string, unknown>>): SettingsRe
       others: readLayerVariants(read('layerVariants', SETTING_RULES.layerVariants)),
     },
     device: read('device', SETTING_RULES.device),
+    precision: read('precision', SETTING_RULES.precision),
     weights: read('weights', SETTING_RULES.weights),
     globalTokens: read('globalTokens', SETTING_RULES.globalTokens),
     topKeys: read('topKeys', SETTING_RULES.topKeys),

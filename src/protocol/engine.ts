@@ -10,6 +10,7 @@ import type {
   InspectionSummary,
   ModelInfo,
   Overview,
+  Precision,
   Progress,
   Row,
   RowRef,
@@ -46,6 +47,8 @@ export interface InspectRequest {
   readonly variant: VariantChoice;
   readonly schedule: Schedule;
   readonly device: DeviceChoice;
+  /** What the device attends in; `float32` when absent, and where the device has no other. */
+  readonly precision?: Precision;
   /** How a checkpoint's weights are held; `float` when absent. */
   readonly weights?: WeightFormat;
   /** Refuse a text with more tokens than this. */
@@ -124,7 +127,7 @@ export interface EngineInfo {
  */
 export interface EngineApi {
   info(): Promise<EngineInfo>;
-  /** Reads a checkpoint folder's config, or a tensor dump's header; loads no weights. */
+  /** Reads a checkpoint folder's config, or a tensor dump's header, and no weights; an exported graph is loaded and probed. */
   describeModel(model: string): Promise<ModelInfo>;
   /** The document that a tensor dump was made of. */
   dumpText(path: string): Promise<string>;
@@ -134,7 +137,7 @@ export interface EngineApi {
   inspect(request: InspectRequest): Promise<InspectionSummary>;
   /** Holds variants against the model's own attention; `progress` speaks meanwhile. */
   compare(request: CompareRequest): Promise<Comparison>;
-  /** Stops the run of that id between two blocks. Says whether there was one. */
+  /** Stops the run of that id, between two blocks or amid an exported graph. Says whether there was one. */
   cancel(id: string): Promise<boolean>;
   /** Forgets an inspection and frees what it holds. */
   close(id: string): Promise<void>;

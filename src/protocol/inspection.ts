@@ -342,6 +342,15 @@ export const WEIGHT_FORMATS = ['float', 'int8'] as const;
  */
 export type WeightFormat = (typeof WEIGHT_FORMATS)[number];
 
+export const PRECISIONS = ['float32', 'float16'] as const;
+
+/**
+ * - `float32` every product.
+ * - `float16` a layer's keys and values while they are on the device, and the products of queries with keys; an
+ *   approximation, on WebGPU adapters with `shader-f16`. Values are summed, and the rest computed, in float32.
+ */
+export type Precision = (typeof PRECISIONS)[number];
+
 export const DEVICE_CHOICES = ['auto', 'cpu', 'webgpu', 'cuda', 'dml', 'coreml'] as const;
 export type DeviceChoice = (typeof DEVICE_CHOICES)[number];
 export type DeviceName = Exclude<DeviceChoice, 'auto'>;
@@ -349,6 +358,7 @@ export type DeviceName = Exclude<DeviceChoice, 'auto'>;
 /** The execution provider in use. */
 export interface DeviceInfo {
   readonly name: DeviceName;
-  /** Why another one that was asked for is not in use; undefined when nothing fell back. */
+  readonly precision: Precision;
+  /** Why another device or precision that was asked for is not in use; undefined when nothing fell back. */
   readonly fallback: string | undefined;
 }

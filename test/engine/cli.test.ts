@@ -7,6 +7,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { build } from 'esbuild';
 
 import { writeSafetensors } from '../../src/engine/model/safetensors';
+import { describeBytes } from '../../src/protocol/bytesText';
+import type { Comparison } from '../../src/protocol/comparison';
 import type { RunMode, VariantChoice } from '../../src/protocol/inspection';
 import { inFolder } from '../support/folders';
 
@@ -105,6 +107,7 @@ describe('inspect', () => {
       'mode',
       'layerVariants',
       'device',
+      'precision',
       'weights',
       'tokens',
       'layers',
@@ -152,6 +155,17 @@ describe('inspect', () => {
     expect((await run('--variant', 'local')).stdout).toContain('no memory but the keys themselves');
   });
 
+  it('goes on in float32 where there is no float16, and says so', async () => {
+    const asked = ['--device', 'cpu', '--precision', 'float16', '--json'];
+    const { code, stdout, stderr } = await withText(TEXT, file => longsight('inspect', file, ...asked));
+    expect({ code, stderr }).toEqual({
+      code: 0,
+      stderr:
+        'warn: float16 is offered on WebGPU only, not on CPU. Everything is computed in float32 instead.\n',
+    });
+    expect(JSON.parse(stdout)).toMatchObject({ device: 'cpu', precision: 'float32' });
+  });
+
   it('prints a table for people', async () => {
     const { stdout } = await withText(TEXT, file => longsight('inspect', file, '--device', 'cpu'));
     expect(stdout).toMatch(/lab-base {2}dense {2}on cpu/);
@@ -178,6 +192,7 @@ describe('inspect', () => {
       says: /The document has tokens 0 to/,
     },
     { name: 'an unknown device', args: ['TEXT', '--device', 'abacus'], says: /abacus/ },
+    { name: 'an unknown precision', args: ['TEXT', '--precision', 'float8'], says: /float8/ },
   ])('answers $name with one sentence and a status', async ({ args, says }) => {
     const { code, stdout, stderr } = await withText(TEXT, file =>
       longsight('inspect', ...args.map(arg => (arg === 'TEXT' ? file : arg))),
@@ -269,6 +284,25 @@ describe('a schedule in a file', () => {
       const said = await scheduleIn('--mode', 'live', '--layers', '0');
       expect(said.layerVariants.map(({ id }) => id)).toEqual(['strided', 'dense', 'local', 'dense']);
       expect(said.mode).toBe('live');
+    });
+  });
+});
+
+describe('compare', () => {
+  it('tells what decoding keeps of each variant, in bytes and in words', async () => {
+    await withText(TEXT.repeat(8), async file => {
+      const args = ['compare', file, '--device', 'cpu', '--no-live'];
+      const variants = ['dense', 'local:window=32', 'linear'].flatMap(variant => ['--variant', variant]);
+      const { stdout } = await longsight(...args, ...variants, '--json');
+      const found = JSON.parse(stdout) as Comparison;
+      const layer = found.tokens * 3 * (32 + 32) * 4;
+      expect(found.layerMemory).toEqual([layer, layer, layer, layer]);
+      const sizes = found.candidates.map(({ memory }) => memory);
+      expect(sizes).toEqual([4 * layer, 4 * 32 * 3 * 64 * 4, 4 * 3 * 32 * 33 * 4]);
+      const table = (await longsight(...args, ...variants)).stdout;
+      expect(table).toMatch(/variant +recall +error +keys +memory +loss change +seconds/);
+      expect(table).toMatch(/local \(window=32\) .* 98\.3 kB /);
+      expect(table).toContain(`memory ${describeBytes(4 * layer)}\n`);
     });
   });
 });

@@ -1,4 +1,4 @@
-import { expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
 import { openDevice } from '../../src/engine/runtime/device';
 import { reasonOf } from '../../src/engine/runtime/deviceTrouble';
@@ -18,7 +18,42 @@ async function opened(choice: Parameters<typeof openDevice>[0]) {
 }
 
 it('opens what it is asked for, when that computes as the CPU does', async () => {
-  for (const name of devicesUnderTest()) expect(await opened(name)).toEqual({ name, fallback: undefined });
+  for (const name of devicesUnderTest()) {
+    expect(await opened(name)).toEqual({ name, precision: 'float32', fallback: undefined });
+  }
+});
+
+describe('float16', () => {
+  it.each(devicesUnderTest())(
+    'is opened on %s where that computes in it, or float32 with the reason',
+    async name => {
+      const { executor, info } = await openDevice(name, 'float16');
+      await executor.release();
+      expect(info.name).toBe(name);
+      if (name === 'cpu') {
+        expect(info).toMatchObject({
+          precision: 'float32',
+          fallback:
+            'float16 is offered on WebGPU only, not on CPU. Everything is computed in float32 instead.',
+        });
+      } else if (info.precision === 'float32') {
+        expect(info.fallback).toMatch(
+          /^float16 on WebGPU [^\n.]+\. Everything is computed in float32 instead\.$/,
+        );
+      } else {
+        expect(info.fallback).toBeUndefined();
+      }
+    },
+  );
+
+  it('is told of after the device that is missing', async () => {
+    const absent = process.platform === 'darwin' ? 'dml' : 'coreml';
+    const { executor, info } = await openDevice(absent, 'float16');
+    await executor.release();
+    expect(info.fallback).toMatch(
+      /The CPU is used instead\. float16 is offered on WebGPU only, not on CPU\. [^.]+ instead\.$/,
+    );
+  });
 });
 
 it('falls back to the CPU and names the reason', async () => {

@@ -31,10 +31,11 @@ const request: InspectRequest = {
 async function inspect(device: DeviceName): Promise<{ inspection: Inspection; watched: Watched }> {
   const counts = watched(device);
   const { executor } = counts;
-  const open = { info: { name: device, fallback: undefined }, executor };
+  const open = { info: { name: device, precision: 'float32' as const, fallback: undefined }, executor };
   const store = new TensorStore({ directory: tmpdir(), budget: 2 ** 30 });
-  const prepared = await prepare({ ...request, device }, open, store);
-  await run(prepared, open, { progress: () => undefined, cancelled: () => false });
+  const hooks = { progress: () => undefined, cancelled: () => false };
+  const prepared = await prepare({ ...request, device }, open, { store, listener: hooks, graphProgram: '' });
+  await run(prepared, open, hooks);
   return { inspection: prepared.inspection, watched: counts };
 }
 

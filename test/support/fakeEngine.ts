@@ -2,9 +2,10 @@
  * An engine without a model, for tests of those who talk to one: same protocol, words as tokens,
  * attention that falls with distance. The text's first word can ask for trouble:
  * `@crash` ends the process, `@kill` as by the system, `@hang` blocks it for good, `@slow` takes its
- * time between blocks, `@problem` and `@defect` fail.
+ * time between blocks, `@linger` is not gone for a second after its end, `@problem` and `@defect` fail.
  */
 
+import { spawn } from 'node:child_process';
 import process from 'node:process';
 import { createBirpc } from 'birpc';
 import { dilutionBins } from '../../src/engine/analysis/dilution';
@@ -133,6 +134,13 @@ async function trouble(word: string | undefined, id: string): Promise<void> {
       break;
     case '@hang':
       for (;;) Math.random();
+    case '@linger':
+      // Who else writes to a stream keeps it open.
+      spawn(process.execPath, ['-e', 'setTimeout(() => {}, 1500)'], {
+        detached: true,
+        stdio: ['ignore', 'inherit', 'inherit'],
+      }).unref();
+      break;
     case '@problem':
       throw new Problem('A better text was expected; this one asks for a problem. Try another.');
     case '@defect':
@@ -151,7 +159,8 @@ async function trouble(word: string | undefined, id: string): Promise<void> {
 
 const api: EngineApi = {
   info: async () => Promise.resolve({ pid: process.pid, runtime: 'fake', variants }),
-  describeModel: async directory => Promise.resolve().then(() => modelAt(directory)),
+  describeModel: async directory =>
+    pause(directory.includes('slow') ? 1000 : 0).then(() => modelAt(directory)),
   compare: async () =>
     Promise.resolve({
       tokens: 0,
@@ -160,11 +169,13 @@ const api: EngineApi = {
       loss: undefined,
       seconds: 0,
       keys: 0,
+      memory: 0,
+      layerMemory: [],
       candidates: [],
       sweep: undefined,
     }),
   dumpText: async () => Promise.resolve('a dump'),
-  openDevice: async () => Promise.resolve({ name: 'cpu', fallback: undefined }),
+  openDevice: async () => Promise.resolve({ name: 'cpu', precision: 'float32', fallback: undefined }),
   inspect: async request => {
     const model = modelAt(request.model);
     const table = tokenise(request.text);
@@ -174,7 +185,7 @@ const api: EngineApi = {
       variant: request.variant,
       schedule: request.schedule,
       layerVariants: Array.from({ length: LAYERS }, () => request.variant),
-      device: { name: 'cpu', fallback: undefined },
+      device: { name: 'cpu', precision: 'float32', fallback: undefined },
       weights: 'float',
       tokens: table.ids.length,
       kept: 0,

@@ -26,7 +26,8 @@ export async function runMocha(files: readonly string[], results: string): Promi
     appendFileSync(`${results}.txt`, `${line}\n`);
   };
 
-  const mocha = new Mocha({ ui: 'bdd', timeout: 60_000, color: false, reporter: Mocha.reporters.Base });
+  // What a test waits for has limits of its own, which say what did not come; this one only says where.
+  const mocha = new Mocha({ ui: 'bdd', timeout: 180_000, color: false, reporter: Mocha.reporters.Base });
   for (const file of files) mocha.addFile(file);
   const counts: Counts = { passed: 0, failed: 0 };
   await new Promise<void>(done => {

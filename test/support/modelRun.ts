@@ -26,7 +26,7 @@ export async function runModel(folder: string, ids: Int32Array, executor: OrtExe
   for (let index = 0; index < layers; index++) {
     const state = floats([N, model.hidden], hidden);
     const tables = rotaryTables(model.rotary(N, index), 0, N);
-    const reach = model.overlap === undefined ? { hidden: state } : reaching(state, model.overlap);
+    const reach = model.overlap ? reaching(state, model.overlap) : { hidden: state };
     const parts = await executor.run(model.project(index), { ...reach, ...tables });
     const inputs = model.inputs?.(index);
     const own = [...Object.keys(inputs?.tokens ?? {}), ...(inputs?.fixed ?? [])];

@@ -151,6 +151,22 @@ export function gelu(x: number): number {
   return 0.5 * x * (1 + erf(x / Math.SQRT2));
 }
 
+function sigmoid(x: number): number {
+  return 1 / (1 + Math.exp(-x));
+}
+
+/** The functions of feed-forwards by the names of configs. */
+export const ACTIVATIONS: Readonly<Record<string, (x: number) => number>> = {
+  ...{ gelu, gelu_python: gelu, gelu_10: x => Math.max(-10, Math.min(10, gelu(x))) },
+  ...{ gelu_new: geluTanh, gelu_fast: geluTanh, gelu_accurate: geluTanh },
+  ...{ gelu_pytorch_tanh: geluTanh, gelu_python_tanh: geluTanh },
+  ...{ silu, swish: silu, quick_gelu: x => x * sigmoid(1.702 * x), sigmoid, tanh: Math.tanh },
+  ...{ relu: x => Math.max(0, x), relu2: x => Math.max(0, x) ** 2, relu6: x => Math.max(0, Math.min(6, x)) },
+  leaky_relu: x => (x < 0 ? 0.01 * x : x),
+  linear: x => x,
+  mish: x => x * Math.tanh(Math.log1p(Math.exp(x))),
+};
+
 /** The error function by its power series near 0 and its continued fraction beyond, to 1e-13. */
 export function erf(x: number): number {
   const a = Math.abs(x);

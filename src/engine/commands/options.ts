@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 
 import {
   DEVICE_CHOICES,
+  PRECISIONS,
   WEIGHT_FORMATS,
   type LayerVariant,
   type ParamSpec,
@@ -35,6 +36,15 @@ export function terminalEngine(): EngineApi {
 
 export function deviceOption(): Option {
   return new Option('--device <device>', 'execution provider').choices([...DEVICE_CHOICES]).default('auto');
+}
+
+export function precisionOption(): Option {
+  return new Option(
+    '--precision <precision>',
+    'float16: keys and values in half precision on WebGPU, an approximation',
+  )
+    .choices([...PRECISIONS])
+    .default('float32');
 }
 
 export function weightsOption(): Option {

@@ -36,6 +36,7 @@ function inspectionJson({ summary, seconds, row, memory, textOf }: Report) {
     mode: summary.schedule.mode,
     layerVariants: summary.layerVariants,
     device: summary.device.name,
+    precision: summary.device.precision,
     weights: summary.weights,
     tokens: summary.tokens,
     layers: summary.layers,
@@ -69,7 +70,7 @@ function inspectionText({ summary, seconds, row, memory, textOf }: Report): stri
     return `${String(index).padStart(8)}${distance}${weight.toFixed(4).padStart(10)}  ${visible(textOf(index))}`;
   });
   return [
-    `${model.name}  ${showChoice(variant)}${showSchedule(summary)}  on ${device.name}${weights === 'int8' ? ', 8-bit weights' : ''}`,
+    `${model.name}  ${showChoice(variant)}${showSchedule(summary)}  on ${device.name}${device.precision === 'float16' ? ' in float16' : ''}${weights === 'int8' ? ', 8-bit weights' : ''}`,
     `${summary.tokens} tokens, ${summary.layers} layers x ${summary.heads} heads, ${loss}, ${seconds.toFixed(1)} s`,
     ...summary.notes,
     '',

@@ -122,7 +122,11 @@ function summarySection(summary: InspectionSummary): Markup {
       ),
       line('Tokens', data(tokens, whole)),
       line('Mean loss', loss === undefined ? 'none' : [data(loss, fixed(3)), ' nats a token']),
-      line('Device', device.name, device.fallback === undefined ? '' : ` (${device.fallback})`),
+      line(
+        'Device',
+        device.precision === 'float16' ? `${device.name} in float16` : device.name,
+        device.fallback === undefined ? '' : ` (${device.fallback})`,
+      ),
       line('Time', `${brief(seconds)} s`),
     ),
     notes.length === 0

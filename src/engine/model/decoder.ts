@@ -72,7 +72,7 @@ export interface Decoder {
   inputs?(layer: number): MixerInputs;
   /**
    * How many tokens `O` before a block `project` reads with it: it then takes `hidden [O + B, M]` and
-   * `present [O + B, 1]`, which is 0 before the document's first token and 1 from there on.
+   * `present [O + B, 1]`, which is 0 before the document's first token and 1 from there on; of 0, as if absent.
    */
   readonly overlap?: number;
   /** `hidden [B, M], y [H, B, D] -> next [B, M]`; with `v [H, B, D]` where `finishReads` says so. */

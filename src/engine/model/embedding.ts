@@ -5,7 +5,7 @@ import { type FileHandle } from 'node:fs/promises';
 import { Problem } from '../../protocol/problem';
 import type { Executor, Program } from '../onnx/graph';
 import { floats } from '../onnx/tensor';
-import { widenBfloat, widenHalf } from './halfFloat';
+import { widenBfloat, widenHalf } from '../onnx/halfFloat';
 import { type TensorEntry, WIDTHS } from './tensor';
 import { openTensorFile, readExactly } from './tensorFile';
 

@@ -21,6 +21,8 @@ export interface GatedDecoderConfig extends ModelConfig {
   readonly activation: Activation;
   readonly rmsNormEps: number;
   readonly layers: readonly GatedDecoderLayer[];
+  /** Whether queries see later tokens too: within the window of the layer to both sides, where it has one. */
+  readonly bidirectional?: boolean;
   /** Which projections have biases; what denies one is said for the message about a stray tensor. */
   readonly biases: {
     readonly queryKeyValue: true | string;
@@ -43,15 +45,15 @@ export interface GatedDecoderConfig extends ModelConfig {
 }
 
 export interface GatedDecoderLayer {
-  /** Tokens seen back from the query, itself included; undefined sees all. */
+  /** Tokens seen to one side of the query, itself included; undefined sees all. */
   readonly window: number | undefined;
   readonly rope: Rope;
 }
 
 export const gatedDecoder: Family<GatedDecoderConfig> = {
   prefix: 'model.',
-  // The last is that of question answerers.
-  otherPrefixes: ['language_model.model.', 'model.language_model.', 'transformer.'],
+  // The last two are those of a body with images but no head, and of question answerers.
+  otherPrefixes: ['language_model.model.', 'model.language_model.', 'language_model.', 'transformer.'],
   anchor: 'embed_tokens.weight',
   headTensor: 'lm_head.weight',
   tiedHeadIsSilent: true,
@@ -64,6 +66,7 @@ function stages(config: GatedDecoderConfig, parts: Parts): Decoder {
   const { weights } = parts;
   const { hiddenSize, headDim, numAttentionHeads: heads, numKeyValueHeads: groups } = config;
   const { intermediateSize, layers, queryKeyNorm, outputNorms, fused } = config;
+  const causal = config.bidirectional !== true;
   const embedding = weights.entry('model.embed_tokens.weight');
   const scale = (config.scoreScale ?? 1 / Math.sqrt(headDim)) * Math.sqrt(headDim);
   const scaled = Math.abs(scale - 1) > 1e-9;
@@ -91,7 +94,7 @@ function stages(config: GatedDecoderConfig, parts: Parts): Decoder {
     info: parts.info,
     hidden: hiddenSize,
     layerCost: hiddenSize * (2 * (heads + groups) * headDim + 3 * intermediateSize),
-    attention: layer => ({ causal: true, window: layers[layer]!.window, softcap: config.scoreSoftcap }),
+    attention: layer => ({ causal, window: layers[layer]!.window, softcap: config.scoreSoftcap }),
     embed: (ids, executor) =>
       embedTokens({ tokens: embedding, scale: config.embeddingScale ?? 1 }, ids, executor),
     rotary: (tokens, layer) => rotaryOf(layers[layer]!.rope, tokens),
@@ -134,7 +137,7 @@ function stages(config: GatedDecoderConfig, parts: Parts): Decoder {
       }),
 
     ...ending(parts, {
-      ...{ hiddenSize, vocabSize: config.vocabSize, causal: true },
+      ...{ hiddenSize, vocabSize: config.vocabSize, causal },
       norm: (g, hidden) => norm(g, hidden, 'model.norm'),
       logits(g, x) {
         const name = config.tieWordEmbeddings ? 'model.embed_tokens' : 'lm_head';

@@ -35,6 +35,7 @@ export interface PostNormEncoderConfig extends ModelConfig {
 export interface PostNormNames {
   /** Such as `bert.` */
   readonly prefix: string;
+  readonly otherPrefixes?: readonly string[];
   readonly head: {
     readonly dense: string;
     readonly norm: string;
@@ -51,6 +52,7 @@ const GLOBAL = '_global';
 export function postNormEncoder(names: PostNormNames): Family<PostNormEncoderConfig> {
   return {
     prefix: names.prefix,
+    otherPrefixes: names.otherPrefixes ?? [],
     anchor: 'embeddings.word_embeddings.weight',
     headTensor: `${names.head.dense}.weight`,
     renamed: [

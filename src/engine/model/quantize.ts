@@ -2,7 +2,7 @@
 
 import { closeSync, openSync, readSync } from 'node:fs';
 import { Problem } from '../../protocol/problem';
-import { widenBfloat, widenHalf } from './halfFloat';
+import { widenBfloat, widenHalf } from '../onnx/halfFloat';
 import { type TensorEntry, WIDTHS } from './tensor';
 
 /** `W ≈ values · scales`, one scale for each output channel: `scale = max |w| / 127`. */

@@ -1,7 +1,7 @@
 /** The data of tensors in files, read in pieces so that only the result is in memory. */
 
 import { Problem } from '../../protocol/problem';
-import { widenBfloat, widenHalf } from './halfFloat';
+import { widenBfloat, widenHalf } from '../onnx/halfFloat';
 import { WIDTHS, elementCount } from './tensor';
 import type { TensorEntry } from './tensor';
 import { openTensorFile, readExactly } from './tensorFile';

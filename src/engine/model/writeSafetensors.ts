@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import { toBfloat, toHalf } from './halfFloat';
+import { toBfloat, toHalf } from '../onnx/halfFloat';
 import { WIDTHS, elementCount } from './tensor';
 
 const PREFIX_BYTES = 8;

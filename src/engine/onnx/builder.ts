@@ -21,6 +21,7 @@ export class GraphBuilder {
   readonly #outputs: Value[] = [];
   readonly #nodes: Node[] = [];
   readonly #initializers: Initializer[] = [];
+  readonly #shapes = new Map<string, Shape>();
   readonly #constants = new Map<string, Value>();
   #count = 0;
 
@@ -48,6 +49,7 @@ export class GraphBuilder {
       outputs: this.#outputs,
       nodes: this.#nodes,
       initializers: this.#initializers,
+      shapes: this.#shapes,
     };
   }
 
@@ -260,6 +262,7 @@ export class GraphBuilder {
     domain: Node['domain'] = '',
   ): void {
     const names = (values: readonly Value[]) => values.map(value => value.name);
+    for (const { name, shape } of outputs) this.#shapes.set(name, shape);
     this.#nodes.push({ op, domain, inputs: names(inputs), outputs: names(outputs), attributes });
   }
 

@@ -31,5 +31,6 @@ export function extended(graph: Graph, name: string, add: (g: GraphBuilder) => v
       ...graph.initializers,
       ...added.initializers.map(item => ({ ...item, name: own(item.name) })),
     ],
+    shapes: new Map([...graph.shapes, ...[...added.shapes].map(([of, shape]) => [own(of), shape] as const)]),
   };
 }

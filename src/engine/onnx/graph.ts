@@ -42,6 +42,8 @@ export interface Graph {
   readonly outputs: readonly Value[];
   readonly nodes: readonly Node[];
   readonly initializers: readonly Initializer[];
+  /** Of what nodes make, by name. */
+  readonly shapes: ReadonlyMap<string, Shape>;
 }
 
 /**
