@@ -1,5 +1,6 @@
 /** Candidates of a comparison: their figures, what those mean, and their order. */
 
+import { describeBytes } from '../src/protocol/bytesText';
 import { describeChoice } from '../src/protocol/choiceText';
 import type { CandidateSummary, ComparisonSummary } from '../src/protocol/comparison';
 import type { CompareColumn, Cost, Quality } from './compareChoices';
@@ -44,6 +45,13 @@ export const MEASURES: Readonly<Record<Quality | Cost, Measure>> = {
     exact: value => (value < 10 ? figure(value) : count(value)),
     short: compact,
   },
+  memory: {
+    title: 'Memory',
+    help: 'What decoding keeps at the end of the document, over all layers, at four bytes a number: the keys and values that its last token or a later one may still read, what finds them, and states. Weights do not count',
+    greaterIsBetter: false,
+    exact: describeBytes,
+    short: describeBytes,
+  },
   seconds: {
     title: 'Time',
     help: 'Wall time of the variant’s plans and attention in all layers, on the model’s own queries, keys and values',
@@ -83,6 +91,8 @@ export function valueOf(
       return (candidate.live?.loss ?? Number.NaN) - (loss ?? Number.NaN);
     case 'keys':
       return candidate.keys;
+    case 'memory':
+      return candidate.memory;
     case 'seconds':
       return candidate.seconds;
   }
@@ -99,6 +109,8 @@ export function ownValue(measure: Quality | Cost, comparison: ComparisonSummary)
       return comparison.loss === undefined ? Number.NaN : 0;
     case 'keys':
       return comparison.keys;
+    case 'memory':
+      return comparison.memory;
     case 'seconds':
       return comparison.seconds;
   }

@@ -7,7 +7,7 @@ export const QUALITIES = ['recall', 'error', 'loss'] as const;
 export type Quality = (typeof QUALITIES)[number];
 
 /** What they cost. */
-export const COSTS = ['keys', 'seconds'] as const;
+export const COSTS = ['keys', 'memory', 'seconds'] as const;
 export type Cost = (typeof COSTS)[number];
 
 export type CompareColumn = 'variant' | Quality | Cost;

@@ -27,9 +27,9 @@ function trimmed(value: number, digits: number): string {
   return String(Number(value.toFixed(digits)));
 }
 
-/** Labels of an axis' ticks: `20k` when every tick is a whole thousand, else `20,250`. */
+/** Labels of an axis' ticks: `20k` when every tick is a whole thousand and some are long, else `20,250`. */
 export function ticksText(ticks: readonly number[]): (tick: number) => string {
-  return ticks.every(tick => tick % 1000 === 0) ? compact : count;
+  return ticks.every(tick => tick % 1000 === 0) && ticks.some(tick => tick >= 10_000) ? compact : count;
 }
 
 export function nats(value: number): string {

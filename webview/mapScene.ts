@@ -135,18 +135,18 @@ export function cellsTable({ lines, view }: MapScene): Table {
   };
 }
 
-/** What a line and a column stand for, and what is missed in view. */
+/** What a cell and an outline stand for, and what is missed in view. */
 export function sceneCaption({ grid, lines, shows, missed }: MapScene): string {
   const { queryStep, keyStep } = grid;
-  const looked = Math.min(...lines.map(({ tile }) => tile.samples));
-  const line =
+  const looked = Math.min(queryStep, ...lines.map(({ tile }) => tile.samples));
+  const queries =
     queryStep === 1
-      ? 'A line is one query'
-      : `A line is ${looked < queryStep ? `${looked} of` : 'all'} ${count(queryStep)} queries`;
-  const column = keyStep === 1 ? 'a column one key' : `a column ${count(keyStep)} keys`;
+      ? 'one query'
+      : `${looked > 1 ? 'the mean of ' : ''}${looked < queryStep ? `${looked} of ` : ''}${count(queryStep)} queries`;
+  const keys = keyStep === 1 ? 'one key' : `${count(keyStep)} keys`;
   const lost =
     missed === undefined || shows === 'variant'
       ? ''
-      : ` The variant misses ${share(missed)} of the dense mass in view.`;
-  return `${line}, ${column}.${lost}`;
+      : ` Outlined: what the variant admits. The variant misses ${share(missed)} of the dense mass in view.`;
+  return `A cell is ${queries} on ${keys}.${lost}`;
 }

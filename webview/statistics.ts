@@ -33,7 +33,7 @@ export const STATISTICS: Readonly<Record<StatName, Statistic>> = {
     help: `Span in tokens: the smallest window back from the token that holds ${SPAN_MASS * 100} % of its attention mass.`,
     logarithmic: true,
     exact: value => (Number.isInteger(value) ? count(value) : value < 100 ? value.toFixed(1) : count(value)),
-    short: compact,
+    short: value => (value < 9.95 && !Number.isInteger(value) ? value.toFixed(1) : compact(value)),
   },
   sink: {
     title: 'Sink mass',

@@ -27,7 +27,7 @@ describe('candidates', () => {
     expect(signed(Number.NaN)).toBe('–');
   });
 
-  test.each(['recall', 'error', 'loss', 'keys', 'seconds'] as const)(
+  test.each(['recall', 'error', 'loss', 'keys', 'memory', 'seconds'] as const)(
     'sort by %s, both ways, the failed one last',
     column => {
       for (const falling of [true, false]) {
@@ -133,12 +133,15 @@ describe('a sweep', () => {
 });
 
 test('tables hold every figure', () => {
-  const [candidates, heads, tokens] = comparisonTables(comparison, comparison.candidates[1], texts);
+  const [candidates, heads, tokens, layers] = comparisonTables(comparison, comparison.candidates[1], texts);
   expect(candidates!.columns['variant']).toHaveLength(comparison.candidates.length);
   expect(candidates!.columns['problem']![comparison.candidates.length - 1]).toMatch(/whole number/);
   expect(candidates!.columns['recall']![1]).toBe(valueOf(comparison.candidates[1]!, 'recall', comparison));
   expect(heads!.columns['recall']).toEqual(comparison.candidates[1]!.recall);
   expect(tokens!.columns['loss change']![0]).toBe(comparison.candidates[1]!.hurt[0]!.lossChange);
+  const { memory, layerMemory } = comparison.candidates[1]!;
+  expect(candidates!.columns['memory bytes']![1]).toBe(memory);
+  expect(layers!.columns).toEqual({ layer: [0, 1, 2, 3], 'memory bytes': layerMemory });
   const swept = comparisonTables(sweep, undefined, texts).at(-1)!;
   expect(swept.name).toBe('sweep');
   expect(swept.columns['smallest window']).toEqual(sweep.sweep!.budgets.map(({ value }) => value));

@@ -150,6 +150,52 @@ describe('ribbon', () => {
   });
 });
 
+describe('ribbon of pooled tokens', () => {
+  const range = { start: 0, end: 201 };
+  const values = new Float32Array(201).fill(5);
+  const pieces = [seriesOf(values, { layer: 0, head: 0, stat: 'span', tokens: range, step: 2, greatest: 1 })];
+  const drawn = (token: number, value: number) => {
+    const recorded = penOf();
+    drawRibbon(
+      recorded.pen,
+      { width: 300, height: 108 },
+      {
+        pieces,
+        range,
+        total: 201,
+        most: 5,
+        token,
+        value,
+        hover: undefined,
+        logarithmic: true,
+        text: count => `${count} tokens`,
+        staleFrom: undefined,
+      },
+      palette,
+    );
+    return recorded;
+  };
+
+  test('the last cell has a range and a mean as the others, though it holds one token', () => {
+    expect(drawn(0, 5).calls.filter(call => call === 'fillRect')).toHaveLength(2 * 101);
+  });
+
+  test('the greatest value is named at every token, and a value that is not known is not', () => {
+    for (let token = 0; token < 201; token++) {
+      expect(drawn(token, 5).texts.filter(text => text.startsWith('max 5 tokens'))).toHaveLength(1);
+    }
+    expect(drawn(100, 5).texts).toContain('5 tokens');
+    expect(drawn(100, Number.NaN).texts).toEqual([
+      'max 5 tokens, log scale',
+      'token 0',
+      '50',
+      '100',
+      '150',
+      '200',
+    ]);
+  });
+});
+
 describe('icicle', () => {
   const row = fakeRow({ layer: 1, head: 2, token: 700 }, 1000, 1000, 16);
   const structure = fakeStructure('segmented', 1000, row);

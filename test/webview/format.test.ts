@@ -48,6 +48,7 @@ describe('numbers', () => {
 
   test('ticks are all short or all in full', () => {
     expect([0, 20_000].map(ticksText([0, 20_000]))).toEqual(['0', '20k']);
+    expect([0, 1000].map(ticksText([0, 1000]))).toEqual(['0', '1,000']);
     expect([20_000, 20_250].map(ticksText([20_000, 20_250]))).toEqual(['20,000', '20,250']);
   });
 

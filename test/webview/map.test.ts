@@ -303,10 +303,10 @@ describe('the cells', () => {
       sceneCaption(sceneOf({ view: wish.view, total: 2000, grid: wish.grid, shows, tiles }));
     const exact: MapTile[] = [];
     await fetchAll(wish, 2000, exact, 0.05);
-    expect(scene('variant', exact)).toBe('A line is all 12 queries, a column 12 keys.');
-    expect(scene('variant')).toBe('A line is 1 of 12 queries, a column 12 keys.');
+    expect(scene('variant', exact)).toBe('A cell is the mean of 12 queries on 12 keys.');
+    expect(scene('variant')).toBe('A cell is 1 of 12 queries on 12 keys.');
     expect(scene('missed')).toMatch(
-      /^A line is 1 of 12 .* The variant misses \d+\.\d % of the dense mass in view\.$/,
+      /^A cell is 1 of 12 .* Outlined: .* The variant misses \d+\.\d % of the dense mass in view\.$/,
     );
   });
 });

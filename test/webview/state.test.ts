@@ -23,7 +23,7 @@ const inspection: InspectionSummary = {
     { id: 'dense', params: {} },
     { id: 'dense', params: {} },
   ],
-  device: { name: 'cpu', fallback: undefined },
+  device: { name: 'cpu', precision: 'float32', fallback: undefined },
   weights: 'float',
   tokens: 500,
   kept: 0,

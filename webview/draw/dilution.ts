@@ -13,8 +13,8 @@ const TOP = 18;
 const SPREAD = 118;
 const GAP = 26;
 const SHARES = 76;
-const BOTTOM = 20;
-const LEFT = 34;
+const BOTTOM = 32;
+const LEFT = 40;
 const RIGHT = 36;
 
 export const DILUTION_HEIGHT = TOP + SPREAD + GAP + SHARES + BOTTOM;
@@ -157,6 +157,8 @@ function drawContexts(
     const half = context.measureText(text).width / 2;
     context.fillText(text, Math.min(at, right - half), base + 6);
   }
+  context.textAlign = 'right';
+  context.fillText('tokens of context', right, base + 20);
 }
 
 /** Left the entropy in nats, right the keys that would share the weight evenly; below, shares. */
@@ -176,7 +178,7 @@ function drawLevels(
   context.textBaseline = 'middle';
   context.textAlign = 'right';
   for (let nats = 0; spread(nats) >= TOP; nats += 2) context.fillText(String(nats), LEFT - 6, spread(nats));
-  for (const share of [0, 0.5, 1]) context.fillText(`${share * 100}%`, LEFT - 6, shares(share));
+  for (const share of [0, 0.5, 1]) context.fillText(`${share * 100} %`, LEFT - 6, shares(share));
   context.textAlign = 'left';
   for (let keys = 1; spread(Math.log(keys)) >= TOP; keys *= 10) {
     context.fillText(compact(keys), right + 6, spread(Math.log(keys)));

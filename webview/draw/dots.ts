@@ -220,6 +220,10 @@ function drawNames(context: Context, size: Size, data: DotsData, scales: Scales,
     const from = front[at]!;
     taken.push(...boxesAlong(scales.x(from.x), scales.y(from.y), scales.x(to.x), scales.y(to.y)));
   }
+  const rules = scales.yTicks.map((tick): Box => {
+    const y = scales.y(tick);
+    return [LEFT, y - 1, size.width, y + 1];
+  });
   const first = [data.active, data.chosen].filter(place => place !== undefined);
   for (const place of new Set([...first, ...named.keys()])) {
     const dot = named[place];
@@ -237,12 +241,14 @@ function drawNames(context: Context, size: Size, data: DotsData, scales: Scales,
       [x + reach, y + 9],
       [x - reach - width, y + 9],
     ];
-    const spot = spots.find(([left, middle]) => {
+    const isFree = ([left, middle]: (typeof spots)[number], from: readonly Box[]): boolean => {
       const box: Box = [left, middle - 6, left + width, middle + 6];
       const inside =
         left >= LEFT && box[2] <= size.width - 2 && box[1] >= TOP - 8 && box[3] <= size.height - BOTTOM;
-      return inside && !taken.some(other => overlaps(box, other));
-    });
+      return inside && !from.some(other => overlaps(box, other));
+    };
+    const spot =
+      spots.find(each => isFree(each, [...taken, ...rules])) ?? spots.find(each => isFree(each, taken));
     if (spot === undefined) continue;
     taken.push([spot[0], spot[1] - 6, spot[0] + width, spot[1] + 6]);
     context.fillStyle = place === data.chosen || place === data.active ? palette.foreground : palette.muted;

@@ -26,6 +26,8 @@ export interface HistoryData {
 
 const LABEL = 16;
 const LANE = 58;
+/** Between a lane and the next. */
+const GAP = 4;
 const BOTTOM = 24;
 
 export function historyHeight(lanes: number): number {
@@ -42,7 +44,7 @@ export function sampleAt(at: Int32Array, axis: Axis, x: number): number | undefi
 export function drawHistory(context: Context, size: Size, data: HistoryData, palette: Palette): void {
   const { lanes, at, range, total, token, hover } = data;
   const axis = axisOf(range, total, size.width);
-  const bottom = lanes.length * LANE;
+  const bottom = lanes.length * LANE - GAP;
   lanes.forEach((lane, place) => drawLane(context, axis, { lane, at, top: place * LANE }, palette));
   for (const [position, isToken] of [
     [hover === undefined ? undefined : at[hover], false],
@@ -53,8 +55,8 @@ export function drawHistory(context: Context, size: Size, data: HistoryData, pal
     context.strokeStyle = isToken ? palette.foreground : palette.muted;
     // Labels stay free of the line.
     for (let top = 0; top < bottom; top += LANE) {
-      if (isToken) drawMarker(context, x, top + LABEL - 4, top + LANE - 4, palette);
-      else line(context, x - 0.5, top + LABEL - 2, x - 0.5, top + LANE - 4);
+      if (isToken) drawMarker(context, x, top + LABEL - 2, top + LANE - GAP, palette);
+      else line(context, x - 0.5, top + LABEL - 2, x - 0.5, top + LANE - GAP);
     }
   }
   drawTicks(context, axis, bottom, palette);
@@ -69,7 +71,7 @@ interface LanePlace {
 
 function drawLane(context: Context, axis: Axis, { lane, at, top }: LanePlace, palette: Palette): void {
   const { values, shape, label } = lane;
-  const base = top + LANE - 4;
+  const base = top + LANE - GAP;
   const room = base - top - LABEL;
   const most = values.reduce((greatest, value) => (value > greatest ? value : greatest), 0);
   setFont(context, palette, 10);

@@ -111,6 +111,10 @@ export function drawIcicle(context: Context, size: Size, data: IcicleData, palet
   context.textBaseline = 'middle';
   context.textAlign = 'left';
   // Light ones first: where boxes share a pixel the heaviest is seen.
+  const marker =
+    data.token !== undefined && data.token >= range.start && data.token < range.end
+      ? axis.x(data.token + 0.5) - 0.5
+      : undefined;
   const mass = (box: Box): number => structure.nodes[box.node]?.mass ?? Number.NaN;
   for (const box of boxes.toSorted((a, b) => (mass(a) || 0) - (mass(b) || 0))) {
     const y = box.depth * BAND;
@@ -127,7 +131,11 @@ export function drawIcicle(context: Context, size: Size, data: IcicleData, palet
     }
     context.fillStyle = known ? palette.ramp.ink(place) : palette.foreground;
     const label = boxLabel(context, structure.nodes[box.node]!.label, box.width - 8);
-    if (label !== '') context.fillText(label, box.x + 4, y + BAND / 2);
+    const length = context.measureText(label).width;
+    // A label that the marker would cross stands behind it, or not at all.
+    const isCrossed = marker !== undefined && marker > box.x + 2 && marker < box.x + 6 + length;
+    const x = isCrossed ? marker + 4 : box.x + 4;
+    if (label !== '' && x + length <= box.x + width) context.fillText(label, x, y + BAND / 2);
   }
   const chosen = data.active;
   if (chosen !== undefined) {
@@ -140,11 +148,10 @@ export function drawIcicle(context: Context, size: Size, data: IcicleData, palet
     }
   }
   const base = depths.count * BAND;
-  if (data.token !== undefined && data.token >= range.start && data.token < range.end) {
+  if (marker !== undefined) {
     context.strokeStyle = palette.foreground;
     context.lineWidth = 1;
-    const x = axis.x(data.token + 0.5) - 0.5;
-    line(context, x, 0, x, base);
+    line(context, marker, 0, marker, base);
   }
   drawTicks(context, axis, base, palette);
   drawWindow(context, axis, size.height - 3, palette);

@@ -1,6 +1,6 @@
 /** The axes of the attention map: tokens and lines of the document, down and across. */
 
-import { count, ticksText } from '../format';
+import { compact, count, ticksText } from '../format';
 import type { Axis } from './axis';
 import { axisBetween, ticks } from './axis';
 import type { MapView } from './mapView';
@@ -67,7 +67,7 @@ export function drawKeyAxis(
   palette: Palette,
 ): void {
   const bottom = queries.right;
-  drawTicks(context, keys, bottom, palette);
+  drawTicks(context, keys, bottom, palette, 'key');
   const below = bottom + TICKS;
   context.textBaseline = 'top';
   if (textRows === 0) {
@@ -130,8 +130,13 @@ export function drawQueryAxis(
       line(context, keys.left - 4, y, keys.left - 1, y);
       const at = data.lineOf(mark);
       const upper = Math.min(queries.right - 16, Math.max(queries.left + 5, y));
-      context.fillText(label(mark), x, upper);
-      if (at !== undefined) context.fillText(`line ${count(at)}`, x, upper + 12);
+      const named = `query ${label(mark)}`;
+      const isNamed = mark === marks[0] && context.measureText(named).width < x;
+      context.fillText(isNamed ? named : label(mark), x, upper);
+      if (at === undefined) continue;
+      const where = `line ${count(at)}`;
+      const fits = context.measureText(where).width < x;
+      context.fillText(fits ? where : `line ${compact(at)}`, x, upper + 12);
     }
   }
   drawQueryWindow(context, queries, keys.right + 5, palette);

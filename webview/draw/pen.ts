@@ -68,8 +68,14 @@ export function clipped(context: Context, text: string, width: number): string {
   return low < 2 ? '' : `${letters.slice(0, low).join('')}…`;
 }
 
-/** The document's axis: a line, tick marks and token positions below it. */
-export function drawTicks(context: Context, axis: Axis, y: number, palette: Palette): void {
+/** The document's axis: a line, tick marks and positions below it, the first of them with its name. */
+export function drawTicks(
+  context: Context,
+  axis: Axis,
+  y: number,
+  palette: Palette,
+  name: 'token' | 'key' = 'token',
+): void {
   context.strokeStyle = palette.line;
   context.lineWidth = 1;
   line(context, axis.left, y, axis.right, y);
@@ -82,7 +88,7 @@ export function drawTicks(context: Context, axis: Axis, y: number, palette: Pale
     const x = axis.x(mark + (axis.step > 6 ? 0.5 : 0));
     if (x > axis.right) continue;
     line(context, x, y, x, y + 3);
-    const text = label(mark);
+    const text = mark === marks[0] ? `${name} ${label(mark)}` : label(mark);
     const half = context.measureText(text).width / 2;
     context.textAlign = 'left';
     context.fillText(text, Math.min(axis.right - half * 2, Math.max(axis.left, x - half)), y + 5);

@@ -12,9 +12,10 @@ import { cellsIn, pieceOver } from './series';
 
 export const RIBBON_HEIGHT = 108;
 
-const TOP = 14;
+/** Room for the labels, and below them for the pointer of the marker. */
+const TOP = 22;
 const BOTTOM = 24;
-/** Between a label and what stands beside it. */
+/** Between two labels. */
 const LABEL_GAP = 8;
 
 export interface RibbonData {
@@ -51,13 +52,15 @@ export function drawRibbon(context: Context, size: Size, data: RibbonData, palet
   const height = heightOf(most ?? 1, data.logarithmic);
   const piece = pieceOver(pieces, range);
   const cells = piece === undefined ? [] : cellsIn(piece, range, axis.right - axis.left);
+  // The last of pooled cells may hold one token; it is drawn as the others are.
+  const isPooled = cells.some(({ start, end }) => end - start > 1);
   for (const { start, end, low, high, mean } of cells) {
     if (!Number.isFinite(high)) continue;
     const x = Math.max(axis.left, axis.x(start));
     const step = Math.min(axis.right, axis.x(end)) - x;
     const bar = step > 4 ? step - 1 : Math.ceil(step);
     const top = height(high) * room;
-    if (end - start === 1) {
+    if (!isPooled) {
       context.fillStyle = palette.mass;
       context.fillRect(x, base - top, bar, top);
       continue;
@@ -74,26 +77,21 @@ export function drawRibbon(context: Context, size: Size, data: RibbonData, palet
   context.fillStyle = palette.muted;
   context.textBaseline = 'top';
   context.textAlign = 'left';
-  let taken = axis.left;
   if (most !== undefined) {
-    const words = `max ${data.text(most)}`;
-    context.fillText(words, axis.left, 0);
-    taken += context.measureText(words).width + LABEL_GAP;
     context.strokeStyle = palette.line;
     context.setLineDash([2, 3]);
     line(context, axis.left, TOP - 1, axis.right, TOP - 1);
     context.setLineDash([]);
   }
+  drawLabels(context, axis, data, palette);
   for (const [token, selected] of [
     [data.hover, false],
     [data.token, true],
   ] as const) {
     if (token === undefined || token < range.start || token >= range.end) continue;
     const x = clamp(axis.x(token + 0.5), axis.left, axis.right);
-    if (selected) {
-      drawMarker(context, x, TOP - 6, base, palette);
-      drawValue(context, axis, x, taken, data.text(data.value ?? Number.NaN), palette);
-    } else {
+    if (selected) drawMarker(context, x, TOP - 6, base, palette);
+    else {
       context.strokeStyle = palette.muted;
       line(context, x - 0.5, TOP, x - 0.5, base);
     }
@@ -102,19 +100,30 @@ export function drawRibbon(context: Context, size: Size, data: RibbonData, palet
   drawWindow(context, axis, size.height - 3, palette);
 }
 
-/** The selected token's value beside its marker, on the side that has room, past what is `taken` on the left. */
-function drawValue(
-  context: Context,
-  axis: Axis,
-  x: number,
-  taken: number,
-  text: string,
-  palette: Palette,
-): void {
-  const { width } = context.measureText(text);
-  const beside = x + LABEL_GAP + width > axis.right ? x - LABEL_GAP - width : x + LABEL_GAP;
+/** The selected token's value above its marker, and what the top of the plot stands for beside it. */
+function drawLabels(context: Context, axis: Axis, data: RibbonData, palette: Palette): void {
+  const { most, token, value, range } = data;
+  const widthOf = (text: string): number => context.measureText(text).width;
+  const isShown = token !== undefined && token >= range.start && token < range.end;
+  const own = isShown && value !== undefined && Number.isFinite(value) ? data.text(value) : '';
+  let left = isShown
+    ? clamp(axis.x(token + 0.5) - widthOf(own) / 2, axis.left, axis.right - widthOf(own))
+    : 0;
+  if (most !== undefined) {
+    const greatest = `max ${data.text(most)}`;
+    const wordings = data.logarithmic ? [`${greatest}, log scale`, greatest] : [greatest];
+    const spots = wordings.flatMap(text => [
+      { text, x: axis.left, fits: axis.left + widthOf(text) + LABEL_GAP <= left },
+      {
+        text,
+        x: axis.right - widthOf(text),
+        fits: left + widthOf(own) + LABEL_GAP <= axis.right - widthOf(text),
+      },
+    ]);
+    const spot = spots.find(({ fits }) => own === '' || fits);
+    context.fillText(spot?.text ?? greatest, spot?.x ?? axis.left, 0);
+    if (spot === undefined) left = axis.left + widthOf(greatest) + LABEL_GAP;
+  }
   context.fillStyle = palette.foreground;
-  context.textBaseline = 'top';
-  context.textAlign = 'left';
-  context.fillText(text, Math.max(taken, beside), 0);
+  if (own !== '') context.fillText(own, left, 0);
 }

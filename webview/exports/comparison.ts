@@ -5,7 +5,7 @@ import { mean, nameOf, valueOf } from '../candidates';
 import type { Texts } from '../texts';
 import type { Table } from './table';
 
-/** All candidates, one a line; then every head and the most changed tokens of one of them; then the sweep. */
+/** All candidates, one a line; then every head, the most changed tokens and every layer of one of them; then the sweep. */
 export function comparisonTables(
   comparison: ComparisonSummary,
   chosen: CandidateSummary | undefined,
@@ -13,7 +13,9 @@ export function comparisonTables(
 ): readonly Table[] {
   return [
     candidatesTable(comparison),
-    ...(chosen === undefined ? [] : [headsTable(chosen, comparison), tokensTable(chosen, texts)]),
+    ...(chosen === undefined
+      ? []
+      : [headsTable(chosen, comparison), tokensTable(chosen, texts), layersTable(chosen)]),
     ...sweepTables(comparison),
   ];
 }
@@ -32,6 +34,7 @@ function candidatesTable(comparison: ComparisonSummary): Table {
       'recall tokens': of(({ recallTokens }) => recallTokens),
       error: of(({ error }) => mean(error)),
       keys: of(({ keys }) => keys),
+      'memory bytes': of(({ memory }) => memory),
       seconds: of(({ seconds }) => seconds),
       loss: of(({ live }) => live?.loss),
       'loss change': of(candidate => valueOf(candidate, 'loss', comparison)),
@@ -51,6 +54,14 @@ function headsTable(candidate: CandidateSummary, { layers, heads }: ComparisonSu
       recall: candidate.recall,
       error: candidate.error,
     },
+  };
+}
+
+function layersTable(candidate: CandidateSummary): Table {
+  const { layerMemory } = candidate;
+  return {
+    name: `layers of ${nameOf(candidate)}`,
+    columns: { layer: layerMemory.map((_, layer) => layer), 'memory bytes': layerMemory },
   };
 }
 

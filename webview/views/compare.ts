@@ -1,10 +1,11 @@
 /** Variants held against the model's own attention: what they keep, what they cost, and where they lose. */
 
+import { describeBytes } from '../../src/protocol/bytesText';
 import type { CandidateSummary, ComparisonSummary } from '../../src/protocol/comparison';
 import type { PanelCommand } from '../../src/protocol/panel';
 import { chosenOf } from '../candidates';
 import type { Context } from '../context';
-import { h, setAttribute, setText, show } from '../dom';
+import { h, setText, show } from '../dom';
 import { comparisonTables } from '../exports/comparison';
 import { type Exported, exportMenu } from '../exports/menu';
 import { stacked } from '../exports/picture';
@@ -18,6 +19,7 @@ import { createCompareCandidate } from './compareCandidate';
 import { createComparePlot } from './comparePlot';
 import { createCompareSweep } from './compareSweep';
 import { createCompareTable } from './compareTable';
+import { createRunBar } from './runBar';
 
 export function createCompare(context: Context): HTMLElement {
   const { store, texts } = context;
@@ -45,25 +47,7 @@ export function createCompare(context: Context): HTMLElement {
     candidate.element,
   );
 
-  const phase = h('span', { class: 'phase' });
-  const fill = h('div', { class: 'fill' });
-  const bar = h(
-    'div',
-    {
-      class: 'progress',
-      role: 'progressbar',
-      'aria-label': 'Comparison',
-      'aria-valuemin': 0,
-      'aria-valuemax': 100,
-    },
-    fill,
-  );
-  const running = h(
-    'div',
-    { class: 'running', hidden: true },
-    h('div', { class: 'track' }, phase, bar),
-    button({ text: 'Cancel', help: 'Stop the comparison', act: run('cancelComparison') }),
-  );
+  const running = createRunBar('Comparison', run('cancelComparison'));
   const problem = h('p', { class: 'sentence problem', role: 'alert', hidden: true });
   const empty = h(
     'div',
@@ -88,6 +72,8 @@ export function createCompare(context: Context): HTMLElement {
       }),
     ),
   );
+  const exporting = exportMenu(context, 'the comparison', exported);
+  const toggle = tableToggle(store, 'compare', 'the heads');
   view.tools.append(
     iconButton({
       icon: icon('compare'),
@@ -101,10 +87,10 @@ export function createCompare(context: Context): HTMLElement {
       help: 'Find the smallest budget of a variant that every head can do with',
       act: run('sweepVariant'),
     }),
-    exportMenu(context, 'the comparison', exported),
-    tableToggle(store, 'compare', 'the heads'),
+    exporting,
+    toggle,
   );
-  view.body.append(running, problem, empty, results);
+  view.body.append(running.element, problem, empty, results);
 
   function chosen(): CandidateSummary | undefined {
     return comparison && chosenOf(comparison, store.model.choices.compare.candidate);
@@ -130,7 +116,7 @@ export function createCompare(context: Context): HTMLElement {
   function write(): void {
     const { key, running: now } = store.model.state?.comparison ?? {};
     show(empty, typeof key !== 'string' && !now);
-    show(results, comparison !== undefined);
+    for (const shown of [results, exporting, toggle]) show(shown, comparison !== undefined);
     const of = comparison;
     const picked = chosen();
     show(candidate.element, picked !== undefined);
@@ -186,14 +172,9 @@ export function createCompare(context: Context): HTMLElement {
     ({ state }) => JSON.stringify([state?.comparison.running, state?.comparison.problem]),
     (_, { state }) => {
       const now = state?.comparison.running ?? undefined;
-      show(running, now !== undefined);
-      if (now !== undefined) {
-        const percent = Math.floor(100 * now.fraction);
-        setText(phase, `${now.phase} · ${percent} %`);
-        setAttribute(bar, 'aria-valuenow', percent);
-        fill.style.transform = `scaleX(${now.fraction})`;
-        if (wasRunning !== now.id) begun();
-      } else if (wasRunning !== undefined) context.announcer.say('The comparison has ended.');
+      running.show(now);
+      if (now !== undefined && wasRunning !== now.id) begun();
+      if (now === undefined && wasRunning !== undefined) context.announcer.say('The comparison has ended.');
       wasRunning = now?.id;
       const { problem: said } = state?.comparison ?? {};
       setText(problem, said ?? '');
@@ -211,7 +192,7 @@ export function createCompare(context: Context): HTMLElement {
 }
 
 /** The model's own attention by the same measures, in a sentence. */
-function ownText({ tokens, layers, heads, loss, keys, seconds }: ComparisonSummary): string {
+function ownText({ tokens, layers, heads, loss, keys, memory, seconds }: ComparisonSummary): string {
   const known = typeof loss === 'number' ? `loss ${nats(loss)} nats a token, ` : '';
-  return `The model’s own attention: ${known}${count(keys)} keys a query, ${duration(seconds)}. ${plural(tokens, 'token')}, ${layers} layers of ${heads} heads.`;
+  return `The model’s own attention: ${known}${count(keys)} keys a query, ${describeBytes(memory)} of memory, ${duration(seconds)}. ${plural(tokens, 'token')}, ${layers} layers of ${heads} heads.`;
 }

@@ -1,5 +1,6 @@
 /** One candidate of a comparison: its figures, its heads, the tokens it changes, and what to do with it. */
 
+import { describeBytes } from '../../src/protocol/bytesText';
 import type { CandidateSummary, ComparisonSummary } from '../../src/protocol/comparison';
 import { MEASURES, nameOf, valueOf } from '../candidates';
 import { HEAD_QUALITIES, type HeadQuality } from '../compareChoices';
@@ -30,7 +31,7 @@ export function createCompareCandidate(context: Context): CompareCandidate {
   const title = h('h3');
   const facts = createFacts();
   const use = button({
-    text: 'Use this variant',
+    text: 'Use This Variant',
     help: 'Inspect the document with this variant, in the mode and layers that are set',
     act: () => {
       const { state } = store.model;
@@ -40,7 +41,7 @@ export function createCompareCandidate(context: Context): CompareCandidate {
     },
   });
   const beside = button({
-    text: 'Show beside the token',
+    text: 'Show Beside the Token',
     help: 'Show this variant’s row of the selected token below that of the run',
     act: () => {
       if (shown === undefined) return;
@@ -130,6 +131,12 @@ export function createCompareCandidate(context: Context): CompareCandidate {
   };
 }
 
+/** `24.6 kB a layer`, or from the least to the most. */
+function aLayer({ layerMemory }: CandidateSummary): string {
+  const [least, most] = [Math.min(...layerMemory), Math.max(...layerMemory)].map(describeBytes);
+  return `${least === most ? most : `${least} to ${most}`} a layer`;
+}
+
 function figures(candidate: CandidateSummary, comparison: ComparisonSummary): readonly Fact[] {
   const { live } = candidate;
   const of = (name: keyof typeof MEASURES): Fact => {
@@ -152,6 +159,7 @@ function figures(candidate: CandidateSummary, comparison: ComparisonSummary): re
         ]
       : []),
     of('keys'),
+    { ...of('memory'), help: `${MEASURES.memory.help}. Here ${aLayer(candidate)}` },
     of('seconds'),
     ...(live === undefined
       ? []

@@ -41,7 +41,7 @@ export function createComparePlot(context: Context, choose: (name: string) => vo
     return {
       dots,
       own: own !== undefined && Number.isFinite(own.x + own.y) ? own : undefined,
-      x: { title: cost === 'keys' ? 'keys a query' : 'time', text: x.short },
+      x: { title: cost === 'keys' ? 'keys a query' : x.title.toLowerCase(), text: x.short },
       y: { title: quality === 'loss' ? 'change in loss, nats' : y.title.toLowerCase(), text: y.short },
       rising: y.greaterIsBetter,
       chosen: chosen(),
@@ -84,8 +84,12 @@ export function createComparePlot(context: Context, choose: (name: string) => vo
     h(
       'p',
       { class: 'key' },
-      h('span', { class: 'front', title: 'No other candidate is both cheaper and better' }, 'on the front'),
-      h('span', { class: 'beaten', title: 'Another candidate is cheaper and better' }, 'beaten'),
+      h(
+        'span',
+        { class: 'front', title: 'No other candidate is both cheaper and better' },
+        'best for its cost',
+      ),
+      h('span', { class: 'beaten', title: 'Another candidate is cheaper and better' }, 'outdone'),
       h('span', { class: 'own', title: 'What the candidates are held against' }, 'own attention'),
     ),
   );

@@ -29,7 +29,7 @@ export function createCompareSweep(context: Context): CompareSweep {
   });
   const grid = createCompareGrid(context, 'What the sweep found');
   const use = button({
-    text: 'Use the schedule',
+    text: 'Use the Schedule',
     help: 'Inspect the document with each layer’s smallest budget that is enough for all of its heads',
     act: () => {
       if (shown === undefined) return;
@@ -38,7 +38,7 @@ export function createCompareSweep(context: Context): CompareSweep {
     },
   });
   const save = button({
-    text: 'Save the schedule…',
+    text: 'Save the Schedule…',
     help: 'Save the schedule as JSON, for longsight inspect --schedule',
     act: () => {
       if (shown === undefined) return;

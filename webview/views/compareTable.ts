@@ -6,10 +6,10 @@ import type { CompareColumn } from '../compareChoices';
 import type { Context } from '../context';
 import { h, refill, setAttribute, show } from '../dom';
 
-const COLUMNS = ['recall', 'error', 'loss', 'keys', 'seconds'] as const;
+const COLUMNS = ['recall', 'error', 'loss', 'keys', 'memory', 'seconds'] as const;
 
 /** Columns that narrow panels leave out; the chosen candidate shows all figures. */
-const EXTRA: readonly CompareColumn[] = ['error', 'seconds'];
+const EXTRA: readonly CompareColumn[] = ['error', 'memory', 'seconds'];
 
 export interface CompareTable {
   readonly element: HTMLElement;

@@ -3,9 +3,9 @@
 import type { CandidateSummary, TokenChange } from '../../src/protocol/comparison';
 import { signed } from '../candidates';
 import type { Context } from '../context';
-import { h, setText, show } from '../dom';
-import { count, runningText, share } from '../format';
-import { around } from './hurtLine';
+import { h, refill, setText, show } from '../dom';
+import { count, share } from '../format';
+import { around, quoted } from './hurtLine';
 
 /** Shown before the reader asks for all. */
 const FEW = 8;
@@ -56,9 +56,6 @@ export function createCompareTokens(context: Context): CompareTokens {
 
   function line({ token, error, lossChange }: TokenChange, most: number): HTMLElement {
     const value = lossChange ?? error;
-    const wordsOf = (tokens: readonly number[]): string =>
-      tokens.map(each => runningText(texts.of(each)?.text ?? '')).join('');
-    const near = around(token, store.range.total);
     const own = texts.of(token);
     const text = h(
       'button',
@@ -67,9 +64,7 @@ export function createCompareTokens(context: Context): CompareTokens {
         class: 'link token',
         title: `Select token ${count(token)} and show it in the editor`,
       },
-      h('span', { class: 'before' }, wordsOf(near.filter(each => each < token))),
-      h('strong', {}, own === undefined ? '…' : own.text === '' ? '(start)' : runningText(own.text)),
-      wordsOf(near.filter(each => each > token)),
+      ...quoted(context, token),
     );
     text.addEventListener('click', () => {
       context.select({ token });
@@ -95,11 +90,7 @@ export function createCompareTokens(context: Context): CompareTokens {
   function write(): void {
     const [first] = changes;
     const most = first === undefined ? 0 : (first.lossChange ?? first.error);
-    const hadFocus = Array.from(body.querySelectorAll('button')).indexOf(
-      document.activeElement as HTMLButtonElement,
-    );
-    body.replaceChildren(...changes.map(change => line(change, most)));
-    if (hadFocus >= 0) body.querySelectorAll('button')[hadFocus]?.focus({ preventScroll: true });
+    refill(body, ...changes.map(change => line(change, most)));
     fold();
   }
 

@@ -60,7 +60,7 @@ export function createDilution(context: Context): HTMLElement {
           ),
           column('Entropy', 'Median entropy of the rows, in nats'),
           column('Keys', 'Evenly weighted keys that would have that entropy'),
-          column('Of all', 'Those keys as a share of the context'),
+          column('Of uniform', 'Those keys as a share of all that the token can see'),
           column('Strongest', 'Median of the strongest weight'),
           column('Sink', 'Median mass on the first tokens of the document'),
         ),

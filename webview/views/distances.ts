@@ -55,7 +55,7 @@ export function createDistances(context: Context): Distances {
     h(
       'h3',
       { title: 'Share of the row’s attention mass by distance back, in doubling steps' },
-      'Mass by distance back',
+      'Mass by distance back, in tokens',
     ),
     surface.canvas,
     table,

@@ -1,75 +1,53 @@
-/** The heads as a table: what the overview draws, in figures. */
+/** The heads as a table: what a grid of heads draws, in figures. */
 
-import type { Overview } from '../../src/protocol/inspection';
 import type { Context } from '../context';
-import { h, setAttribute } from '../dom';
-import { STATISTICS, statisticsOf } from '../statistics';
+import { h, refill, setAttribute } from '../dom';
+import type { HeadValues } from '../headValues';
 
 export interface HeadTable {
   readonly element: HTMLElement;
-  show(overview: Overview): void;
-  /** Marks the selected head. */
-  mark(): void;
+  show(values: Pick<HeadValues, 'layers' | 'heads' | 'columns'>): void;
 }
 
-export function createHeadTable(context: Context): HeadTable {
-  const body = h('tbody');
+/** @param label names the table. */
+export function createHeadTable(context: Context, label: string): HeadTable {
+  const { store } = context;
   const headings = h('tr');
+  const body = h('tbody');
   const element = h(
     'div',
-    { class: 'scroll', hidden: true, tabindex: 0, role: 'region', 'aria-label': 'Heads as a table' },
-    h(
-      'table',
-      {},
-      h('caption', { class: 'unseen' }, 'Mean statistics of every head over the document'),
-      h('thead', {}, headings),
-      body,
-    ),
+    { class: 'scroll', hidden: true, tabindex: 0, role: 'region', 'aria-label': `${label} as a table` },
+    h('table', {}, h('caption', { class: 'unseen' }, `${label}, every head`), h('thead', {}, headings), body),
   );
-  let rows: HTMLElement[] = [];
-  let heads = 1;
+  let heads = 0;
 
   function mark(): void {
-    const { selection } = context.store;
-    const at = selection === undefined ? -1 : selection.layer * heads + selection.head;
-    rows.forEach((row, index) => setAttribute(row, 'aria-current', index === at ? 'true' : undefined));
+    const { layer = -1, head = 0 } = store.selection ?? {};
+    const at = layer * heads + head;
+    Array.from(body.children).forEach((line, index) =>
+      setAttribute(line, 'aria-current', index === at ? 'true' : undefined),
+    );
   }
 
+  store.watch(({ state }) => `${state?.selection.layer}/${state?.selection.head}`, mark);
   return {
     element,
-    mark,
-    show: overview => {
-      ({ heads } = overview);
-      const names = statisticsOf(context.store.model.state?.inspection);
+    show: ({ layers, columns, ...of }) => {
+      ({ heads } = of);
       headings.replaceChildren(
         h('th', { scope: 'col' }, 'Head'),
-        ...names.map(name =>
-          h('th', { scope: 'col', title: STATISTICS[name].help, class: 'number' }, STATISTICS[name].title),
-        ),
+        ...columns.map(({ title, help }) => h('th', { scope: 'col', class: 'number', title: help }, title)),
       );
-      rows = [];
-      for (let layer = 0; layer < overview.layers; layer++) {
-        for (let head = 0; head < heads; head++) {
-          const pick = h(
-            'button',
-            { type: 'button', class: 'link', title: `Select layer ${layer}, head ${head}` },
-            `L${layer} H${head}`,
-          );
-          pick.addEventListener('click', () => context.select({ layer, head }));
-          const at = layer * heads + head;
-          rows.push(
-            h(
-              'tr',
-              {},
-              h('th', { scope: 'row' }, pick),
-              ...names.map(name =>
-                h('td', { class: 'number' }, STATISTICS[name].exact(overview.stats[name][at] ?? Number.NaN)),
-              ),
-            ),
-          );
-        }
-      }
-      body.replaceChildren(...rows);
+      const lines = Array.from({ length: layers * heads }, (_, at) => {
+        const ref = { layer: Math.floor(at / heads), head: at % heads };
+        const name = `L${ref.layer} H${ref.head}`;
+        const help = `Select layer ${ref.layer}, head ${ref.head}`;
+        const pick = h('button', { type: 'button', class: 'link', title: help }, name);
+        pick.addEventListener('click', () => context.select(ref));
+        const cells = columns.map(column => h('td', { class: 'number' }, column.cell(at)));
+        return h('tr', {}, h('th', { scope: 'row' }, pick), ...cells);
+      });
+      refill(body, ...lines);
       mark();
     },
   };

@@ -3,14 +3,14 @@
 import type { InspectionSummary } from '../../src/protocol/inspection';
 import type { PanelCommand, PanelState } from '../../src/protocol/panel';
 import type { Context } from '../context';
-import { h, setAttribute, setText, show } from '../dom';
+import { h, setText, show } from '../dom';
 import { count, duration, nats } from '../format';
 import { icon } from '../icons';
 import { menuButton } from '../menu';
 import { button, iconButton } from '../ui';
-import type { Fact } from './facts';
-import { createFacts } from './facts';
+import { createFacts, type Fact } from './facts';
 import { createNotes } from './notes';
+import { createRunBar } from './runBar';
 import { createVariant } from './variant';
 
 function facts(inspection: InspectionSummary, running: boolean): readonly Fact[] {
@@ -97,37 +97,18 @@ export function createHeader(context: Context): HTMLElement {
     figures.element,
   );
 
-  const phase = h('span', { class: 'phase' });
-  const fill = h('div', { class: 'fill' });
-  const bar = h(
-    'div',
-    {
-      class: 'progress',
-      role: 'progressbar',
-      'aria-label': 'Inspection',
-      'aria-valuemin': 0,
-      'aria-valuemax': 100,
-    },
-    fill,
-  );
-  const cancel = button({ text: 'Cancel', help: 'Stop this inspection', act: run('cancel') });
-  const running = h(
-    'div',
-    { class: 'running', hidden: true },
-    h('div', { class: 'track' }, phase, bar),
-    cancel,
-  );
+  const running = createRunBar('Inspection', run('cancel'));
 
   const staleText = h('p');
   const again = button({
-    text: 'Inspect again',
+    text: 'Inspect Again',
     help: 'Inspect the document as it is now',
     act: run('inspectAgain'),
   });
   const stale = h('div', { class: 'banner', hidden: true }, staleText, again);
 
   const problemText = h('p');
-  const log = button({ text: 'Show log', help: 'Open the Longsight output channel', act: run('showLog') });
+  const log = button({ text: 'Show Log', help: 'Open the Longsight output channel', act: run('showLog') });
   const problem = h('div', { class: 'banner problem', role: 'alert', hidden: true }, problemText, log);
 
   const notes = createNotes();
@@ -166,7 +147,7 @@ export function createHeader(context: Context): HTMLElement {
     { 'data-view': 'header', class: 'view head', 'aria-label': 'Inspection' },
     empty,
     about,
-    running,
+    running.element,
     problem,
     stale,
     variant,
@@ -188,14 +169,7 @@ export function createHeader(context: Context): HTMLElement {
       setText(name, state?.documentName ?? 'Document');
       figures.show(facts(inspection, busy !== undefined));
     }
-    show(running, busy !== undefined);
-    if (busy !== undefined) {
-      const percent = Math.round(Math.min(1, Math.max(0, busy.fraction)) * 100);
-      setText(phase, `${busy.phase} · ${percent} %`);
-      setAttribute(bar, 'aria-valuenow', percent);
-      setAttribute(bar, 'aria-valuetext', `${busy.phase}, ${percent} percent`);
-      fill.style.transform = `scaleX(${percent / 100})`;
-    }
+    running.show(busy);
     const sentence = state?.problem ?? failure;
     show(problem, sentence !== undefined);
     setText(problemText, sentence ?? '');

@@ -46,7 +46,7 @@ export function createHeads(context: Context): HTMLElement {
     { class: 'strip caption', 'aria-hidden': 'true' },
     h('span'),
     h('span', {}, 'mass over the document'),
-    h('span', { class: 'number' }, 'span'),
+    h('span', { class: 'number' }, 'span, tokens'),
   );
   view.body.append(scale, list);
   view.tools.append(

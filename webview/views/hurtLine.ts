@@ -8,6 +8,8 @@ import { count, runningText, share, tokenText } from '../format';
 /** Tokens before and after that a line quotes. */
 const BEFORE = 6;
 const AFTER = 3;
+/** Characters before the token that stay where there is little room. */
+const NEAR = 8;
 
 /** Missed keys that a line names. */
 const MISSED = 3;
@@ -27,6 +29,24 @@ export function around(token: number, total: number): readonly number[] {
   return Array.from({ length: to - from }, (_, at) => from + at);
 }
 
+/** The token in its text, brought out. */
+export function quoted({ texts, store }: Context, token: number): readonly (Node | string)[] {
+  const near = around(token, store.range.total);
+  const wordsOf = (from: number, to: number): string =>
+    near
+      .filter(each => each >= from && each < to)
+      .map(each => runningText(texts.of(each)?.text ?? ''))
+      .join('');
+  const own = texts.of(token)?.text;
+  const before = Array.from(wordsOf(0, token).trimStart());
+  return [
+    h('span', { class: 'before' }, before.slice(0, -NEAR).join('')),
+    before.slice(-NEAR).join(''),
+    h('strong', {}, own === undefined ? '…' : own === '' ? '(start)' : runningText(own)),
+    wordsOf(token + 1, Infinity),
+  ];
+}
+
 /** The keys that a line names. */
 export function missedKeys({ against }: Row): readonly number[] {
   return (against?.missed ?? []).slice(0, MISSED).map(({ index }) => index);
@@ -34,7 +54,7 @@ export function missedKeys({ against }: Row): readonly number[] {
 
 /** @param most the greatest error of the list, which has the longest bar. */
 export function createHurtLine(context: Context, hurt: Hurt, most: number): HurtLine {
-  const { texts, store } = context;
+  const { texts } = context;
   const { layer, head, token } = hurt;
   const text = h('button', {
     type: 'button',
@@ -57,19 +77,6 @@ export function createHurtLine(context: Context, hurt: Hurt, most: number): Hurt
     context.reveal(token);
   });
 
-  const wordsOf = (tokens: readonly number[]): string =>
-    tokens.map(each => runningText(texts.of(each)?.text ?? '')).join('');
-
-  function quote(): void {
-    const near = around(token, store.range.total);
-    const own = texts.of(token)?.text;
-    text.replaceChildren(
-      h('span', { class: 'before' }, wordsOf(near.filter(each => each < token))),
-      h('strong', {}, own === undefined ? '…' : own === '' ? '(start)' : runningText(own)),
-      wordsOf(near.filter(each => each > token)),
-    );
-  }
-
   function keyName(key: number): string {
     const whole = texts.of(key)?.text;
     if (whole === undefined) return '…';
@@ -82,7 +89,7 @@ export function createHurtLine(context: Context, hurt: Hurt, most: number): Hurt
     element,
     text,
     write: (row, unknown = '…') => {
-      quote();
+      text.replaceChildren(...quoted(context, token));
       const line = texts.of(token)?.line;
       const missed = (row?.against?.missed ?? [])
         .slice(0, MISSED)

@@ -40,6 +40,8 @@ export function createMap(context: Context): HTMLElement {
   let isSeen = false;
   let isDone = false;
   let shown: MapScene | undefined;
+  /** Of whose map a tile was held against the layer's own attention; finer tiles are not. */
+  let compared: string | undefined;
 
   const shows = dropdown('Shown mass', 'Which mass the map shows', value => {
     const mapShows = MAP_SHOWS.find(name => name === value);
@@ -124,14 +126,15 @@ export function createMap(context: Context): HTMLElement {
     const { top, keys } = scene.scale;
     const percent = (mass: number): string => `${figure(mass * 100)} %`;
     setText(low, percent(top / 10 ** MAP_DECADES));
-    setText(high, percent(top));
+    setText(high, `${percent(top)} of a query’s ${scene.shows === 'variant' ? '' : 'dense '}mass`);
     const on = keys === 1 ? 'a key' : `${count(keys)} keys`;
     setAttribute(legend, 'title', `Mass of a query on ${on}, on a logarithmic scale`);
     ramp.invalidate();
     const progress = isDone || !isSeen ? '' : ' Looking closer…';
     setText(caption, scene.lines.length === 0 ? 'Looking…' : `${sceneCaption(scene)}${progress}`);
-    const isCompared = scene.tiles.some(tile => tile.own !== undefined);
-    show(shows.element, isCompared || scene.shows !== 'variant');
+    const key = headKey(store.model);
+    if (scene.tiles.some(tile => tile.own !== undefined)) compared = key;
+    show(shows.element, compared === key || scene.shows !== 'variant');
     if (isDone) plot.describe(spoken(scene));
   }
 

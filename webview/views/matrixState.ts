@@ -44,7 +44,7 @@ function factsOf({ norm, rank, rows, columns, halfLives, beta, written }: StateM
     },
     beta === undefined
       ? {
-          label: 'A write',
+          label: 'Write norm',
           value: last(written),
           help: 'Mean norm of one token’s write since the sample before',
         }
@@ -117,7 +117,7 @@ export function createMatrixState(context: Context): MemoryPart<StateMemory> {
     tip.show(event.clientX, event.clientY, [
       `After token ${count(at[hover]!)}`,
       `Norm ${figure(norm[hover]!)}, effective rank ${figure(rank[hover]!)}`,
-      `A write ${figure(written[hover]!)}, read ${share(read[hover]!)}`,
+      `Write norm ${figure(written[hover]!)}, read ${share(read[hover]!)}`,
     ]);
   });
   plot.addEventListener('pointerleave', () => {

@@ -28,18 +28,17 @@ export function createMemory(context: Context): HTMLElement {
   const state = createMatrixState(context);
   const toggle = tableToggle(store, 'memory', 'the state over time');
   let memory: Memory | undefined;
-  view.tools.append(
-    exportMenu(context, 'the memory', () => {
-      if (memory === undefined) return undefined;
-      const { layer, head, token, kind } = memory;
-      return {
-        title: `${memory.title}, layer ${layer}, head ${head}, token ${token}`,
-        drawing: kind === 'slots' ? slots.drawing : state.drawing,
-        tables: memoryTables(memory),
-      };
-    }),
-    toggle,
-  );
+  const exporting = exportMenu(context, 'the memory', () => {
+    if (memory === undefined) return undefined;
+    const { layer, head, token, kind } = memory;
+    return {
+      title: `${memory.title}, layer ${layer}, head ${head}, token ${token}`,
+      drawing: kind === 'slots' ? slots.drawing : state.drawing,
+      tables: memoryTables(memory),
+    };
+  });
+  view.tools.append(exporting, toggle);
+  show(view.tools, false);
   view.body.append(about, slots.element, state.element);
 
   function empty(layer: number): string {
@@ -52,16 +51,16 @@ export function createMemory(context: Context): HTMLElement {
   const latest = new Latest<Memory | undefined>(answer => {
     if (answer.kind === 'problem') {
       memory = undefined;
-      show(toggle, false);
+      show(view.tools, false);
       view.message(answer.problem, context.tone);
       return;
     }
     // Messages write a missing answer as null.
     memory = answer.value ?? undefined;
+    show(view.tools, memory !== undefined);
     show(toggle, memory?.kind === 'state');
     show(slots.element, memory?.kind === 'slots');
     show(state.element, memory?.kind === 'state');
-    view.title(memory?.title ?? 'Memory');
     view.message(memory === undefined ? empty(rowRef(store.model)?.layer ?? 0) : undefined);
     if (memory === undefined) return;
     setText(about, memory.about);

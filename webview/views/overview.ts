@@ -5,6 +5,7 @@ import type { Context } from '../context';
 import { h, show } from '../dom';
 import { exportMenu } from '../exports/menu';
 import { overviewTable } from '../exports/tables';
+import type { HeadColumn } from '../headValues';
 import { Latest } from '../latest';
 import { section, tableToggle } from '../section';
 import { dataOf } from '../state';
@@ -41,7 +42,7 @@ export function createOverview(context: Context): HTMLElement {
   );
 
   const grid = createHeadGrid(context, 'Heads by layer');
-  const table = createHeadTable(context);
+  const table = createHeadTable(context, 'Mean statistics over the document');
   view.body.append(grid.element, grid.legend, table.element);
 
   function describe({ layer, head }: HeadRef): readonly string[] {
@@ -55,9 +56,16 @@ export function createOverview(context: Context): HTMLElement {
     ];
   }
 
+  function columnsOf({ stats }: Overview): readonly HeadColumn[] {
+    return statisticsOf(store.model.state?.inspection).map(name => {
+      const { title, help, exact } = STATISTICS[name];
+      return { title, help, cell: at => exact(stats[name][at] ?? Number.NaN) };
+    });
+  }
+
   function drawAll(): void {
     const stat = chosenStat();
-    const { short, exact, help } = STATISTICS[stat];
+    const { short, exact, help, logarithmic } = STATISTICS[stat];
     const { low, high, place } = scaleOf(values(), stat);
     grid.show({
       layers: overview?.layers ?? 0,
@@ -65,10 +73,10 @@ export function createOverview(context: Context): HTMLElement {
       values: values(),
       place,
       text: short,
-      legend: { low: exact(low), high: withUnit(stat, high), help },
+      legend: { low: exact(low), high: `${withUnit(stat, high)}${logarithmic ? ', log scale' : ''}`, help },
       describe,
     });
-    if (overview !== undefined) table.show(overview);
+    if (overview !== undefined) table.show({ ...overview, columns: columnsOf(overview) });
   }
 
   const latest = new Latest<Overview>(answer => {
@@ -108,10 +116,6 @@ export function createOverview(context: Context): HTMLElement {
       statistic.element.title = STATISTICS[stat].help;
       drawAll();
     },
-  );
-  store.watch(
-    ({ state }) => `${state?.selection.layer}/${state?.selection.head}`,
-    () => table.mark(),
   );
   store.watch(
     model => model.choices.tables.includes('overview'),

@@ -28,7 +28,8 @@ export function createRow(context: Context): HTMLElement {
   const token = h('span', { class: 'token' });
   const place = h('span');
   const head = h('span', { class: 'muted' });
-  const lead = h('div', { class: 'lead' }, token, h('div', { class: 'lines' }, place, head));
+  const cost = h('span', { class: 'muted' });
+  const lead = h('div', { class: 'lead' }, token, h('div', { class: 'lines' }, place, head, cost));
   const readout = createFacts();
   const snippet = createSnippet(context);
   const keys = createKeys(context, at => bringOut(at));
@@ -62,9 +63,9 @@ export function createRow(context: Context): HTMLElement {
     const line = text === undefined ? '' : ` · line ${count(text.line)}`;
     setText(place, `token ${count(row.token)}${line}`);
     const loss = detail?.token === row.token ? detail.loss : undefined;
-    const cost = typeof loss === 'number' ? ` · loss ${nats(loss)} nats` : '';
-    setText(head, `layer ${row.layer}, head ${row.head}${cost}`);
-    setAttribute(head, 'title', expected(detail, row.token));
+    setText(head, `layer ${row.layer}, head ${row.head}`);
+    setText(cost, typeof loss === 'number' ? `loss ${nats(loss)} nats` : '');
+    setAttribute(cost, 'title', expected(detail, row.token));
     const first = row.keys[0];
     readout.show(figures(row, first === undefined ? undefined : texts.label(first.index, 12)));
     keys.show(row);

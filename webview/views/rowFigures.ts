@@ -30,13 +30,13 @@ export function figures(row: Row, strongest: string | undefined): readonly Fact[
     {
       label: 'Strongest',
       value: weight(row.peak),
-      detail: strongest ?? '',
+      detail: strongest === undefined ? '' : `on ‘${strongest}’`,
       help: 'The strongest attention weight of the row, and the key that has it',
     },
     {
-      label: 'Listed keys',
+      label: 'Top-key mass',
       value: share(row.mass),
-      detail: `in ${plural(row.keys.length, 'key')}`,
+      detail: `on ${plural(row.keys.length, 'key')}`,
       help: 'Share of the attention mass that the top keys hold',
     },
     {

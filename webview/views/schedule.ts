@@ -29,7 +29,7 @@ export function createSchedule(change: () => void): ScheduleControl {
     change();
   });
   const layers = textField({
-    label: 'layers',
+    label: 'Layers',
     help: 'The layers the variant attends in: all, or numbers and ranges from 0 such as 0, 2-3. The others are dense.',
     value: 'all',
     change,
@@ -38,7 +38,7 @@ export function createSchedule(change: () => void): ScheduleControl {
     element: h(
       'div',
       { class: 'fields' },
-      h('div', { class: 'labelled' }, h('span', { 'aria-hidden': 'true' }, 'mode'), mode.element),
+      h('div', { class: 'labelled' }, h('span', { 'aria-hidden': 'true' }, 'Mode'), mode.element),
       layers.element,
     ),
     show(schedule) {

@@ -4,7 +4,7 @@ import type { Row, RowKey } from '../../src/protocol/inspection';
 import { SINK_TOKENS, SPAN_MASS } from '../../src/protocol/inspection';
 import type { Context } from '../context';
 import { h, refill, setText, show } from '../dom';
-import { count, nats, plural, share, tokenText, weight } from '../format';
+import { count, nats, share, tokenText, weight } from '../format';
 
 /** The run's row, and that of the second variant with what it is beside the run. */
 export interface RowPair {
@@ -103,12 +103,12 @@ export function createSecondRowTable(context: Context): SecondRowTable {
           : []),
       );
       lacks.show(
-        `Only the run (${runName}) has`,
+        `Only the run (${runName}) weighs`,
         beside?.lacks ?? [],
         'The second weighs every key that the run does.',
       );
       adds.show(
-        `Only ${secondName} has`,
+        `Only ${secondName} weighs`,
         beside?.adds ?? [],
         'The run weighs every key that the second does.',
       );
@@ -123,7 +123,7 @@ interface KeyList {
 
 function createKeyList(context: Context): KeyList {
   const { texts } = context;
-  const title = h('h3');
+  const title = h('h3', { title: 'The strongest keys that one row weighs and the other does not' });
   const list = h('ul', { class: 'chips' });
   const nothing = h('p', { class: 'muted small' });
   const element = h('div', { class: 'block' }, title, list, nothing);
@@ -155,7 +155,7 @@ function createKeyList(context: Context): KeyList {
     element,
     show: (heading, keys, none) => {
       shown = keys;
-      setText(title, keys.length === 0 ? heading : `${heading} ${plural(keys.length, 'strong key')}`);
+      setText(title, heading);
       setText(nothing, none);
       show(nothing, keys.length === 0);
       show(list, keys.length > 0);

@@ -39,7 +39,8 @@ export function createSegments(context: Context): HTMLElement {
     { class: 'plot', role: 'group', tabindex: 0, 'aria-label': 'Segments over the document' },
     surface.canvas,
   );
-  const cut = h('p', { class: 'muted', hidden: true });
+  const note = h('p', { class: 'muted small' });
+  const cut = h('p', { class: 'muted small', hidden: true });
   const tree = createTree(context);
   view.tools.append(
     exportMenu(context, 'the segments', () =>
@@ -53,7 +54,7 @@ export function createSegments(context: Context): HTMLElement {
     ),
     tableToggle(store, 'segments', 'the segments'),
   );
-  view.body.append(plot, tree.element, cut);
+  view.body.append(plot, tree.element, note, cut);
 
   const boxes = (): readonly Box[] =>
     structure === undefined ? [] : icicleLayout(structure, depths, currentAxis(store, plot));
@@ -65,7 +66,11 @@ export function createSegments(context: Context): HTMLElement {
     const listed = store.isTable('segments') || !contiguous(structure);
     show(plot, !listed);
     show(tree.element, listed);
-    if (listed) tree.show(structure, store.selection?.token ?? undefined);
+    const isWeighed = structure.nodes.some(({ mass }) => Number.isFinite(mass));
+    const meaning = `; ${listed ? 'bars' : 'colour'}: share of the token’s mass`;
+    setText(note, `${structure.title}${isWeighed ? meaning : ''}.`);
+    const { token, head } = store.selection ?? {};
+    if (listed) tree.show(structure, { token: token ?? undefined, head });
     else {
       surface.canvas.style.height = `${icicleHeight(depths)}px`;
       surface.invalidate();
@@ -91,7 +96,6 @@ export function createSegments(context: Context): HTMLElement {
     structure = answer.value;
     const { nodes, title, total } = structure;
     active = undefined;
-    view.title(title === '' ? 'Segments' : title);
     view.message(nodes.length === 0 ? empty() : undefined);
     if (nodes.length === 0) return;
     depths = depthsOf(structure);

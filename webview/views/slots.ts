@@ -39,7 +39,7 @@ export function createSlots(context: Context): MemoryPart<SlotMemory> {
   const key = h(
     'p',
     { class: 'key' },
-    h('span', { class: 'kept' }, 'can be read; deeper: read more'),
+    h('span', { class: 'kept' }, 'can be read, coloured by how much'),
     h('span', { class: 'evicted' }, 'evicted'),
     h('span', { class: 'open' }, 'still written'),
   );

@@ -48,7 +48,7 @@ export function createStateTables(context: Context): StateTables {
         ['After token', 'Token position after which the state is measured', true],
         ['Norm', 'Frobenius norm of the state'],
         ['Rank', 'Effective rank of the state'],
-        ['A write', 'Mean norm of one token’s write since the line before'],
+        ['Write norm', 'Mean norm of one token’s write since the line before'],
         ['Read', 'Share of the row’s mass on tokens since the line before'],
       ),
       samples,
@@ -78,7 +78,7 @@ export function createStateTables(context: Context): StateTables {
     columns(
       ['Write of', 'Token whose write was lost in part', true],
       ['Erased by', 'Token whose key took it out', true],
-      ['Share', 'Norm of what was taken, against the write when it was new'],
+      ['Lost', 'Norm of what was taken, against the write when it was new'],
     ),
     overwrites,
   );

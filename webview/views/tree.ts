@@ -10,7 +10,12 @@ const PAGE = 40;
 
 export interface Tree {
   readonly element: HTMLElement;
-  show(structure: Structure, token: number | undefined): void;
+  show(structure: Structure, selected: Selected): void;
+}
+
+interface Selected {
+  readonly token: number | undefined;
+  readonly head: number | undefined;
 }
 
 interface Line {
@@ -34,9 +39,19 @@ function holds(ranges: Int32Array, token: number): boolean {
 }
 
 export function createTree(context: Context): Tree {
-  const element = h('div', { class: 'tree', role: 'tree', 'aria-label': 'Segments' });
+  const list = h('div', { role: 'tree', 'aria-label': 'Segments' });
+  const caption = h(
+    'div',
+    { class: 'node caption', 'aria-hidden': 'true' },
+    h('span'),
+    h('span'),
+    h('span', { class: 'number' }, 'tokens'),
+    h('span', { class: 'number' }, 'mass'),
+  );
+  const element = h('div', { class: 'tree', hidden: true }, caption, list);
   let structure: Structure = { title: '', nodes: [], total: 0 };
   let token: number | undefined;
+  let head: number | undefined;
   let children = new Map<number, number[]>();
   let lines: Line[] = [];
   /** Nodes that the reader opened or closed, by label path: places in the list shift between rows. */
@@ -50,10 +65,16 @@ export function createTree(context: Context): Tree {
     return parts.join('\u0000');
   };
 
+  /** Whether the node is of another head than the selected one, whose row says little of it. */
+  function isOthers(node: number): boolean {
+    const [, of] = /^head (\d+)/.exec(structure.nodes[node]?.label ?? '') ?? [];
+    return of !== undefined && Number(of) !== head;
+  }
+
   function isOpen(node: number): boolean {
     const chosen = opened.get(path(node));
     if (chosen !== undefined) return chosen;
-    return token !== undefined && holds(structure.nodes[node]!.ranges, token);
+    return !isOthers(node) && token !== undefined && holds(structure.nodes[node]!.ranges, token);
   }
 
   function addLine(
@@ -69,7 +90,7 @@ export function createTree(context: Context): Tree {
     content.addEventListener('click', parts.act);
     const line = { element: content, parent, ...parts };
     lines.push(line);
-    element.append(content);
+    list.append(content);
     return line;
   }
 
@@ -77,10 +98,12 @@ export function createTree(context: Context): Tree {
     const all = children.get(of) ?? [];
     const key = of < 0 ? '' : path(of);
     const limit = pages.get(key) ?? PAGE;
-    // Heaviest first where the row's mass is known; in document order otherwise.
+    // Heaviest first where the row's mass is known, the selected head before the others; else in document order.
     const mass = (node: number): number => structure.nodes[node]?.mass ?? Number.NaN;
     const weighed = all.some(node => Number.isFinite(mass(node)));
-    const order = weighed ? all.toSorted((a, b) => (mass(b) || 0) - (mass(a) || 0)) : all;
+    const order = weighed
+      ? all.toSorted((a, b) => Number(isOthers(a)) - Number(isOthers(b)) || (mass(b) || 0) - (mass(a) || 0))
+      : all;
     for (const node of order.slice(0, limit)) addNode(node, level, parent);
     if (order.length <= limit) return;
     const text = `${plural(order.length - limit, 'more node')}…`;
@@ -145,7 +168,7 @@ export function createTree(context: Context): Tree {
     const focused = lines.findIndex(line => line.element === document.activeElement);
     const scroll = element.scrollTop;
     lines = [];
-    element.replaceChildren();
+    list.replaceChildren();
     addChildren(-1, 1, undefined);
     element.scrollTop = scroll;
     if (focused >= 0) focus(focused);
@@ -158,7 +181,7 @@ export function createTree(context: Context): Tree {
     line.element.focus();
   }
 
-  element.addEventListener('keydown', event => {
+  list.addEventListener('keydown', event => {
     const at = lines.findIndex(line => line.element === document.activeElement);
     const line = lines[at];
     if (line === undefined) return;
@@ -178,9 +201,9 @@ export function createTree(context: Context): Tree {
 
   return {
     element,
-    show: (next, at) => {
+    show: (next, selected) => {
       structure = next;
-      token = at;
+      ({ token, head } = selected);
       children = new Map();
       next.nodes.forEach((node, index) => {
         const parent = node.parent < 0 ? -1 : node.parent;

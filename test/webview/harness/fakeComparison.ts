@@ -43,6 +43,7 @@ export function fakeComparison(tokens: number, isSweep: boolean): ComparisonSumm
     loss: 2.514,
     seconds: 1.9,
     keys: dense,
+    ...memoryOf(tokens),
     candidates: isSweep ? candidates : [...candidates, broken],
     sweep: isSweep ? fakeSweep() : undefined,
   };
@@ -70,9 +71,16 @@ function candidateOf(
     })),
     recallTokens: seed === 5 ? Math.min(48, of.tokens) : of.tokens,
     keys: of.keys,
+    ...memoryOf(Math.round(2 * of.keys)),
     seconds: 0.2 + (of.keys / of.tokens) * 4,
     live: of.live ? { loss: 2.514 + rise, seconds: 3.1 + seed } : undefined,
   };
+}
+
+/** Of so many tokens in every layer, with one key-value head of 32 + 32 numbers. */
+function memoryOf(tokens: number): Pick<ComparisonSummary, 'memory' | 'layerMemory'> {
+  const layer = tokens * 64 * 4;
+  return { memory: LAYERS * layer, layerMemory: new Array<number>(LAYERS).fill(layer) };
 }
 
 function fakeSweep(): SweepResult {

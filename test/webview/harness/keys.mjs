@@ -399,7 +399,7 @@ await check('heads and tokens of a candidate, and what to do with it', async () 
     ['select', 'reveal'],
   );
   assert.equal(made[0][1].token, made[1][1]);
-  await focus('.candidate vscode-button:text-is("Use this variant")');
+  await focus('.candidate vscode-button:text-is("Use This Variant")');
   await press('Enter');
   const [name, [variant]] = await last();
   assert.equal(name, 'setVariant');

@@ -118,7 +118,7 @@ let state: PanelState = {
     variant: { id: variantId, params: {} },
     schedule,
     layerVariants: Array.from({ length: LAYERS }, () => ({ id: variantId, params: {} })),
-    device: { name: 'cpu', fallback: undefined },
+    device: { name: 'cpu', precision: 'float32', fallback: undefined },
     weights: 'float',
     tokens: total,
     kept: 0,

@@ -84,7 +84,7 @@ for (const shot of shots) {
   console.log(name);
   const page = await stage.open(shot);
   if (shot.scene === 'zoomed') {
-    await page.locator('[data-view="row"] .plot').focus();
+    await page.locator('[data-view="row"] .plot').first().focus();
     for (let press = 0; press < 20; press++) await page.keyboard.press('+');
     await page.waitForTimeout(300);
   }

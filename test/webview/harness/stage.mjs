@@ -7,6 +7,9 @@ import { chromium } from 'playwright-core';
 
 export const root = join(import.meta.dirname, '../../..');
 
+/** A busy machine takes its time to start a browser. */
+const PATIENCE_MS = 120_000;
+
 const html = `<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'self' 'nonce-harness'; script-src 'self'">
 <meta property="csp-nonce" content="harness">
@@ -31,6 +34,7 @@ export async function openStage(complain) {
   });
   const browser = await chromium.launch({
     executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
+    timeout: PATIENCE_MS,
     args: [
       '--no-sandbox',
       '--disable-gpu',
@@ -46,6 +50,7 @@ export async function openStage(complain) {
     /** @param {Scene} scene */
     async open({ width, height = 900, theme, n, scene, scale = 2 }) {
       const page = await browser.newPage({ viewport: { width, height }, deviceScaleFactor: scale });
+      page.setDefaultTimeout(PATIENCE_MS);
       page.on('pageerror', error => complain(`script error: ${error.stack}`));
       page.on('console', message => {
         if (message.type() === 'error') complain(`console: ${message.text()}`);
