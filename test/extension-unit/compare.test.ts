@@ -68,6 +68,8 @@ const COMPARISON: Comparison = {
   loss: 2,
   seconds: 1,
   keys: 2,
+  memory: 32,
+  layerMemory: [32],
   sweep: undefined,
   candidates: [
     {
@@ -79,6 +81,8 @@ const COMPARISON: Comparison = {
       hurt: [],
       recallTokens: 3,
       keys: 1,
+      memory: 16,
+      layerMemory: [16],
       seconds: 1,
       live: { loss: 2.5, lossChange: new Float32Array(3), seconds: 2 },
     },
@@ -173,7 +177,6 @@ describe('comparisons of a document', () => {
     const { results, calls, cancelled } = setUp();
     const inspection = inspectionOf('one');
     const older = results.compare(inspection, CANDIDATES).catch((error: unknown) => error);
-    await settled();
     const newer = results.compare(inspection, CANDIDATES);
     await settled();
     expect(cancelled).toEqual([calls[0]!.request.id]);
@@ -185,16 +188,18 @@ describe('comparisons of a document', () => {
     expect(results.stateOf(inspection).key).toBe(calls[1]!.request.id);
   });
 
-  it('go with the document', async () => {
-    const { results, calls, changed, state } = setUp();
+  it('go with the document, and stop', async () => {
+    const { results, calls, cancelled, changed, state } = setUp();
     const inspection = inspectionOf('one');
     state.inspection = inspection;
     const done = results.compare(inspection, CANDIDATES);
     await settled();
     changed.emit('data');
     expect(results.stateOf(inspection).running).toBeDefined();
+    expect(cancelled).toEqual([]);
     state.inspection = undefined;
     changed.emit('data');
+    expect(cancelled).toEqual([calls[0]!.request.id]);
     calls[0]!.settle(COMPARISON);
     await done;
     expect(results.stateOf(inspection).key).toBeUndefined();

@@ -82,6 +82,7 @@ describe('settings', () => {
     [{ topKeys: 513 }, 'longsight.topKeys', 'from 1 to 512', '513'],
     [{ maxTokens: 1.5 }, 'longsight.maxTokens', 'whole number', '1.5'],
     [{ device: 'tpu' }, 'longsight.device', 'webgpu', '"tpu"'],
+    [{ precision: 'half' }, 'longsight.precision', 'float32, float16', '"half"'],
     [{ variantParameters: [1] }, 'longsight.variantParameters', 'object', '[1]'],
     [{ mode: 'both' }, 'longsight.mode', 'live, shadow', '"both"'],
     [{ layers: 'top' }, 'longsight.layers', 'ranges of layers', '"top"'],

@@ -35,7 +35,7 @@ const summary: InspectionSummary = {
     { id: 'dense', params: {} },
     { id: 'local', params: { window: 8 } },
   ],
-  device: { name: 'cpu', fallback: undefined },
+  device: { name: 'cpu', precision: 'float32', fallback: undefined },
   weights: 'float',
   tokens: 1234,
   kept: 0,
@@ -142,7 +142,7 @@ describe('a hover', () => {
     const text = hoverText(content);
     expect(text).toContain('**Token 9** of 1,234');
     expect(text).toContain('id 77');
-    expect(text).toContain('Loss 2.000 nats (probability 13.5 %)');
+    expect(text).toContain('Loss 2.00 nats (probability 13.5 %)');
     expect(text).toContain('`|` 50.0 %');
     expect(text).toContain('span 7 tokens · entropy 1.50 nats · sink 25.0 %');
     expect(text).toContain('| `x\\|y` | 2 | 7 | 50.0 % |');
@@ -216,6 +216,11 @@ describe('the status bar', () => {
     const schedule = { ...summary.schedule, mode: 'live' } as const;
     expect(statusLine({ ...none, summary: { ...summary, schedule } })).toContain('· local · cpu');
     expect(statusLine({ ...none, summary, staleFrom: 3 })).toContain('stale');
+    const device = { name: 'webgpu', precision: 'float16', fallback: undefined } as const;
+    expect(statusLine({ ...none, summary: { ...summary, device } })).toContain('· webgpu · float16 ·');
+    expect(statusTooltip({ ...none, summary: { ...summary, device } })).toContain(
+      '| Precision | float16 in attention |',
+    );
   });
 
   it('counts up while a run goes on, whatever was there before', () => {
@@ -225,7 +230,11 @@ describe('the status bar', () => {
   });
 
   it('explains itself', () => {
-    const device = { name: 'cpu', fallback: 'webgpu was asked for; no adapter.' } as const;
+    const device = {
+      name: 'cpu',
+      precision: 'float32',
+      fallback: 'webgpu was asked for; no adapter.',
+    } as const;
     const text = statusTooltip({ ...none, summary: { ...summary, device }, staleFrom: 3 });
     expect(text).toContain('2.512 nats a token');
     expect(text).toContain('no adapter');
@@ -244,6 +253,8 @@ describe('a comparison of variants', () => {
     recallTokens: 3,
     hurt: [{ token: 2, error: 0.2, lossChange: change * 3 }],
     keys: 12.4,
+    memory: 12_345,
+    layerMemory: [12_000, 345],
     seconds: 1.26,
     live: { loss: 2.5 + change, lossChange: Float32Array.of(NaN, -1, change * 3), seconds: 2 },
   });
@@ -258,6 +269,8 @@ describe('a comparison of variants', () => {
       loss: 2.5,
       seconds: 1,
       keys: 64,
+      memory: 1_048_576,
+      layerMemory: [524_288, 524_288],
       sweep: undefined,
       candidates: [result('local', 0.25), broken],
     },
@@ -265,13 +278,17 @@ describe('a comparison of variants', () => {
   });
 
   it('tells recall, error, loss and its change, a layer, and the tokens that are hurt', () => {
-    expect(text).toContain('| local \\(window 8\\) | 60.0 % | 20.0 % | 12 | 2.750 | +0.250 | 1.3 |');
+    expect(text).toContain(
+      '| local \\(window 8\\) | 60.0 % | 20.0 % | 12 | 12.3 kB | 2.750 | +0.250 | 1.3 |',
+    );
+    expect(text).toContain("1.05 MB with the model's own attention");
     expect(text).toContain('| local \\(window 8\\) | 80.0 % | 40.0 % |');
+    expect(text).toContain('| local \\(window 8\\) | 12 kB | 345 B |');
     expect(text).toContain('| local \\(window 8\\) | `⏎` 2 |');
   });
 
   it('tells in a sentence what could not be compared', () => {
-    expect(text).toContain('| topk \\(window 8\\) | – | – | – | – | – | – |');
+    expect(text).toContain('| topk \\(window 8\\) | – | – | – | – | – | – | – |');
     expect(text).toContain('topk \\(window 8\\): It takes k \\| more\\.');
   });
 });
