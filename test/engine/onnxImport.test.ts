@@ -87,6 +87,18 @@ function einsum(form: EinsumForm, groups: number, found = '2 Einsum-Softmax-Eins
   return { title: `Einsum, ${form}`, write, groups, found, own: dense };
 }
 
+/** With other names for inputs and outputs. */
+function renamed(written: Written, names: Readonly<Record<string, string>>): Written {
+  const { node: nodes, input, output } = written.graph.model.graph!;
+  const other = (name: string) => names[name] ?? name;
+  for (const info of [...input, ...output]) info.name = other(info.name);
+  for (const node of nodes) {
+    node.input = node.input.map(other);
+    node.output = node.output.map(other);
+  }
+  return written;
+}
+
 const cases: readonly Case[] = [
   {
     title: 'GPT-2 as Gemm, Split and Where',
@@ -96,7 +108,7 @@ const cases: readonly Case[] = [
     own: dense,
   },
   {
-    title: 'BERT with an additive mask',
+    title: 'BERT with an additive mask and a floor under its weights',
     write: () => bertStyle(full),
     groups: HEADS,
     found: spelledOut,
@@ -170,6 +182,20 @@ const cases: readonly Case[] = [
     write: () => attention23Style(grouped, { axes: 4, masked: true }),
     groups: 2,
     found: '2 Attention',
+    own: dense,
+  },
+  {
+    title: 'Attention of opset 23 with a bias by distance in its mask',
+    write: () => attention23Style(grouped, { axes: 4, masked: true, slopes: [0.5, 0.25, 0.125, 0.0625] }),
+    groups: 2,
+    found: '2 Attention',
+    own: dense,
+  },
+  {
+    title: 'GPT-2 with names of its own for ids and logits',
+    write: () => renamed(gpt2Style(full), { input_ids: 'idx', logits: 'linear_2' }),
+    groups: HEADS,
+    found: spelledOut,
     own: dense,
   },
   {

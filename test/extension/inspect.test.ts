@@ -109,7 +109,7 @@ describe('inspecting a document', () => {
       new RegExp(`\\*\\*Token ${String(token)}\\*\\* of ${String(inspection.summary.tokens)}`),
     );
     assert.ok(text.includes(`id ${String(detail.id)}`), text);
-    assert.ok(text.includes(`Loss ${detail.loss!.toFixed(3)} nats`), text);
+    assert.ok(text.includes(`Loss ${detail.loss!.toFixed(2)} nats`), text);
     assert.match(text, /\| attended \| token \| back \| weight \|/);
     assert.match(text, /command:longsight\.pinTokenAt/);
     const other = await open(PARAGRAPH);

@@ -140,7 +140,7 @@ function layerNorm(g: OnnxGraph, x: string, gain: string, bias: string): string 
   return g.node('Add', [g.node('Mul', [g.node('Div', [centred, deviation]), gain]), bias]);
 }
 
-/** BERT: three projections, scores divided by a constant, an additive mask, keys on both sides. */
+/** BERT: three projections, scores over a constant, an additive mask, keys on both sides, a floor under weights. */
 export function bertStyle(m: SmallModel): Written {
   const context = start(m, 14);
   const { g } = context;
@@ -158,7 +158,8 @@ export function bertStyle(m: SmallModel): Written {
     const product = g.node('MatMul', [part('q', 0, 2, 1, 3), part('k', 0, 2, 3, 1)]);
     const scores = g.node('Add', [g.node('Div', [product, g.float(Math.sqrt(m.width))]), padding]);
     const weights = g.node('Softmax', [scores], { axis: -1 });
-    x = finish(context, g.node('MatMul', [weights, part('v', 0, 2, 1, 3)]), block, x);
+    const floored = g.node('Clip', [weights, g.float(1e-30)]);
+    x = finish(context, g.node('MatMul', [floored, part('v', 0, 2, 1, 3)]), block, x);
   }
   g.output('last_hidden_state', x);
   const style: Style = { norm: 'none', learnedPositions: true, rotary: false, biased: true, causal: false };
@@ -395,17 +396,21 @@ export function groupQueryStyle(
 /** ONNX's own Attention (opset 23), over three or four axes, with causality as an attribute or a mask. */
 export function attention23Style(
   m: SmallModel,
-  { axes, masked }: { readonly axes: 3 | 4; readonly masked: boolean },
+  form: { readonly axes: 3 | 4; readonly masked: boolean; readonly slopes?: readonly number[] },
 ): Written {
+  const { axes, masked, slopes } = form;
   const context = start(m, 23);
   const { g, ids } = context;
   const scale = 0.3;
+  const bias = slopes && ((head: number, offset: number) => slopes[head]! * offset);
   const n = g.length(ids, 1, true);
   const range = g.node('Range', [g.int(0), n, g.int(1)]);
   const seen = g.node('GreaterOrEqual', [
     g.node('Unsqueeze', [range, g.ints(1)]),
     g.node('Unsqueeze', [range, g.ints(0)]),
   ]);
+  const mask =
+    slopes === undefined ? seen : g.node('Where', [seen, sloped(g, range, slopes), g.float(LOWEST)]);
   let x = withPositions(context, embed(context), counted(context));
   for (const block of m.blocks) {
     const groups = block.weight.k.length / (m.hidden * m.width);
@@ -414,7 +419,7 @@ export function attention23Style(
       if (axes === 3) return flat;
       return g.transpose(g.reshape(flat, 1, -1, name === 'q' ? m.heads : groups, m.width), 0, 2, 1, 3);
     });
-    const mixed = g.node('Attention', [...parts, ...(masked ? [seen] : [])], {
+    const mixed = g.node('Attention', [...parts, ...(masked ? [mask] : [])], {
       ...(masked ? {} : { is_causal: 1 }),
       ...(axes === 3 ? { q_num_heads: m.heads, kv_num_heads: groups } : {}),
       scale: { float: scale },
@@ -424,8 +429,21 @@ export function attention23Style(
   logits(context, x);
   return {
     graph: g,
-    style: { norm: 'none', learnedPositions: true, rotary: false, biased: true, causal: true, scale },
+    style: {
+      ...{ norm: 'none', learnedPositions: true, rotary: false, biased: true, causal: true, scale },
+      ...(bias && { bias }),
+    },
   };
+}
+
+/** Key less query, times the slope of a head: ALiBi as `[1, H, n, n]`. */
+function sloped(g: OnnxGraph, range: string, slopes: readonly number[]): string {
+  const place = g.cast(range, 'float32');
+  const offset = g.node('Sub', [
+    g.node('Unsqueeze', [place, g.ints(0)]),
+    g.node('Unsqueeze', [place, g.ints(1)]),
+  ]);
+  return g.node('Mul', [g.weight([1, slopes.length, 1, 1], Float32Array.from(slopes)), offset]);
 }
 
 /** com.microsoft's Attention, with the weights of all three projections inside. */

@@ -25,8 +25,7 @@ const ANY_ID = 2 ** 31 - 1;
 /** Nodes that a message names for each number of heads. */
 const NAMED = 4;
 
-const BIAS_NOTE =
-  'The model adds a bias by distance to its scores; it was read off the weights that the graph computes.';
+const BIAS_NOTE = 'The model adds a bias by distance to its scores; it was read off what the graph computes.';
 
 /** What opening a graph needs beside the request. */
 export interface Opening {

@@ -40,6 +40,8 @@ const ONCE: readonly (readonly [RegExp, Fill])[] = [
 ];
 const IDS = /^(input_?ids|input(\.1)?|ids|tokens|x)$/i;
 const PAST = /^past/i;
+/** Inputs that have a meaning of their own. */
+const OTHERS = [...[...BY_TOKEN, ...ONCE].map(([pattern]) => pattern), PAST];
 
 export interface Inputs {
   /** The name of the input that takes token ids. */
@@ -55,10 +57,10 @@ export function readInputs(graph: Graph, index: GraphIndex, path: string): Input
     // Old files list their weights among the inputs.
     .filter(({ name }) => index.initializer(name) === undefined)
     .map(info => declaredInput(info, path));
-  const ids = declared.find(({ name }) => IDS.test(name));
-  if (ids === undefined || !isWhole(ids.type) || ids.dims.length < 1 || ids.dims.length > 2) {
+  const ids = idsAmong(declared);
+  if (ids === undefined) {
     throw new Problem(
-      `${path} takes no token ids: expected an input input_ids of whole numbers [batch, tokens], found ${shown(declared)}.`,
+      `${path} takes no token ids: expected an input input_ids, or only one input, of whole numbers [batch, tokens]; found ${shown(declared)}.`,
     );
   }
   const fixed = ids.dims.at(-1);
@@ -68,6 +70,17 @@ export function readInputs(graph: Graph, index: GraphIndex, path: string): Input
     length: typeof fixed === 'number' ? fixed : undefined,
     feeds: numbers => Object.fromEntries(makers.map(([name, make]) => [name, make(numbers)])),
   };
+}
+
+/** By its name, else the only one that can be: exporters keep the names of a function's own arguments. */
+function idsAmong(inputs: readonly Declared[]): Declared | undefined {
+  const possible = inputs.filter(
+    ({ type, dims }) => isWhole(type) && (dims.length === 1 || dims.length === 2),
+  );
+  const named = inputs.find(({ name }) => IDS.test(name));
+  if (named !== undefined) return possible.find(input => input === named);
+  const [only, ...more] = possible.filter(({ name }) => !OTHERS.some(pattern => pattern.test(name)));
+  return more.length === 0 ? only : undefined;
 }
 
 function declaredInput({ name, type }: ValueInfo, path: string): Declared {

@@ -33,8 +33,10 @@ export interface Exported {
 }
 
 export interface Output {
-  readonly kind: Result['kind'];
+  /** Undefined where its name does not tell: as wide as the vocabulary, it holds logits. */
+  readonly kind: Result['kind'] | undefined;
   readonly tap: Tap;
+  readonly vocabulary: number | undefined;
 }
 
 /** What a run needs of an opened graph. */
@@ -139,10 +141,15 @@ function layerOf(
   );
 }
 
-function resultOf({ kind }: Output, { shape, data }: FloatTensor, tokens: number): Result | undefined {
+function resultOf(
+  { kind, vocabulary }: Output,
+  { shape, data }: FloatTensor,
+  tokens: number,
+): Result | undefined {
   const [rows, width] = shape.slice(-2);
   const isByToken = rows === tokens && width !== undefined && sizeOf(shape) === tokens * width;
-  return isByToken ? { kind, width, data } : undefined;
+  const told = kind ?? (width === vocabulary ? 'logits' : 'hidden');
+  return isByToken ? { kind: told, width, data } : undefined;
 }
 
 /** Evenly spaced, the first and the last among them. */

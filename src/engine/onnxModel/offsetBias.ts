@@ -1,6 +1,7 @@
 /**
  * A bias on the scores that depends on the head and on how far a key is away, as ALiBi (arXiv 2108.12409) and T5
- * (arXiv 1910.10683) have: read off the graph's own weights, whose logarithms are the scores up to a constant a row.
+ * (arXiv 1910.10683) have: read off the graph's own weights, whose logarithms are the scores up to a constant a row, or off
+ * the mask that a node of attention takes.
  */
 
 import type { Heads } from './heads';
@@ -21,35 +22,66 @@ export function biasAt({ first, values }: OffsetBias, heads: number, head: numbe
   return values[head * count + Math.min(count - 1, Math.max(0, offset - first))]!;
 }
 
+/** What is added to the scores of the query `rows[at]` over all keys, up to a constant; NaN where it is not told. */
+type RowBias = (head: number, at: number) => Float64Array;
+
+/**
+ * What the graph's own weights tell.
+ *
+ * @param truth `[H, R, N]`
+ * @param scores of a head and query over all keys, without a bias; -Infinity where it may not look.
+ */
+export function biasInWeights(
+  { tokens: count, width, data }: Heads,
+  rows: readonly number[],
+  scores: (head: number, query: number) => Float64Array,
+): RowBias {
+  return (head, at) => {
+    const base = (head * count + at) * width;
+    return scores(head, rows[at]!).map((score, key) => {
+      const weight = data[base + key]!;
+      return score === -Infinity || weight < SMALLEST ? NaN : Math.log(weight) - score;
+    });
+  };
+}
+
+/**
+ * What a mask tells that is added to the scores.
+ *
+ * @param mask `[H, R, N]`, or `[1, R, N]` for all heads.
+ * @param hidden numbers below it hide a key.
+ */
+export function biasInMask({ heads, tokens: count, width, data }: Heads, hidden: number): RowBias {
+  return (head, at) => {
+    const base = ((head % heads) * count + at) * width;
+    return Float64Array.from(data.subarray(base, base + width), value => (value > hidden ? value : NaN));
+  };
+}
+
 /**
  * The bias that explains the rows, if one by offsets does: that is for the caller to check, on all of them.
  *
- * @param truth `[H, R, N]`, the graph's own weights.
+ * @param shape of the scores: heads and tokens.
  * @param rows `[R]` queries; the last one meets every offset back, the first one every offset ahead.
- * @param scores of a head and query over all keys, without a bias; -Infinity where it may not look.
  */
 export function readBias(
-  truth: Heads,
+  { heads, tokens }: Pick<Heads, 'heads' | 'tokens'>,
   rows: readonly number[],
   causal: boolean,
-  scores: (head: number, query: number) => Float64Array,
+  told: RowBias,
 ): OffsetBias | undefined {
-  const tokens = truth.width;
   const first = 1 - tokens;
   const count = causal ? tokens : 2 * tokens - 1;
-  const values = new Float32Array(truth.heads * count).fill(NaN);
-  for (let head = 0; head < truth.heads; head++) {
+  const values = new Float32Array(heads * count).fill(NaN);
+  for (let head = 0; head < heads; head++) {
     for (const at of [...rows.keys()].reverse()) {
       const query = rows[at]!;
-      const base = (head * rows.length + at) * tokens;
-      const weight = (key: number) => truth.data[base + key]!;
-      if (weight(query) < SMALLEST) continue;
-      const plain = scores(head, query);
-      const own = Math.log(weight(query)) - plain[query]!;
-      for (let key = 0; key < tokens; key++) {
+      const row = told(head, at);
+      const own = row[query] ?? NaN;
+      if (Number.isNaN(own)) continue;
+      for (let key = 0; key < (causal ? query + 1 : tokens); key++) {
         const place = head * count + key - query - first;
-        if (plain[key] === -Infinity || weight(key) < SMALLEST || !Number.isNaN(values[place])) continue;
-        values[place] = Math.log(weight(key)) - plain[key]! - own;
+        if (!Number.isNaN(row[key]) && Number.isNaN(values[place])) values[place] = row[key]! - own;
       }
     }
     if (!fillGaps(values.subarray(head * count, (head + 1) * count), -first)) return undefined;

@@ -71,7 +71,7 @@ export async function openOnnxModel(path: string): Promise<OnnxModel> {
   const inputs = readInputs(file.graph, index, path);
   const sites = sitesOf(file, index);
   const vocabulary = vocabularyOf(index, inputs.ids);
-  const output = resultTap(file);
+  const output = resultTap(file, vocabulary);
   const { model, asks } = openGraph(file, sites, output === undefined ? [] : [output.tap]);
   const isHalf = computesInHalf(file);
   const probe = Int32Array.from({ length: inputs.length ?? PROBE }, (_, at) => at % (vocabulary ?? 2));
@@ -149,14 +149,19 @@ function missedNotes({ graph }: ModelFile, sites: readonly Site[]): readonly str
   ];
 }
 
-/** Logits by their name, else the last hidden states. */
-function resultTap({ graph }: ModelFile): Output | undefined {
-  const named = (pattern: RegExp) => graph.output.find(({ name }) => pattern.test(name))?.name;
-  const logits = named(/logits/i);
-  const value =
-    logits ?? named(/^last_hidden_state$/i) ?? named(/hidden_state/i) ?? named(/^(?!present|past)/i);
-  if (value === undefined) return undefined;
-  return { kind: logits === undefined ? 'hidden' : 'logits', tap: { value, extract: 'whole' } };
+/** Logits by their name, else the last hidden states, else the first output that is no past. */
+function resultTap({ graph }: ModelFile, vocabulary: number | undefined): Output | undefined {
+  const patterns = [
+    ['logits', /logits/i],
+    ['hidden', /^last_hidden_state$/i],
+    ['hidden', /hidden_state/i],
+    [undefined, /^(?!present|past)/i],
+  ] as const;
+  for (const [kind, pattern] of patterns) {
+    const value = graph.output.find(({ name }) => pattern.test(name))?.name;
+    if (value !== undefined) return { kind, tap: { value, extract: 'whole' }, vocabulary };
+  }
+  return undefined;
 }
 
 function mostTokens(layers: readonly ExportedLayer[], resultWidth: number): number {

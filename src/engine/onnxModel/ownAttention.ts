@@ -6,7 +6,7 @@
 import type { NativeAttention } from '../model/decoder';
 import type { FloatTensor } from '../onnx/tensor';
 import { byHead, byToken, type Heads, Misfit } from './heads';
-import { biasAt, type OffsetBias, readBias } from './offsetBias';
+import { biasAt, biasInMask, biasInWeights, type OffsetBias, readBias } from './offsetBias';
 import type { Declared, Projections, Site } from './site';
 
 /** Weights are the same up to this; outputs, up to this share of the largest. */
@@ -50,10 +50,13 @@ export function findAttention(site: Site, parts: Projections, evidence: Evidence
     if (error <= ROUNDING) break;
   }
   if (best !== undefined && best.error <= tolerance) return { attention: best.attention, bias: undefined };
-  for (const mask of isWeights && softcap === undefined ? candidates : []) {
+  for (const mask of seen !== undefined && softcap === undefined ? candidates : []) {
     const attention = { ...mask, softcap };
     const plain = { attention, bias: undefined };
-    const bias = readBias(truth, rows, mask.causal, (head, query) => scoresOf(parts, plain, head, query));
+    const told = isWeights
+      ? biasInWeights(truth, rows, (head, query) => scoresOf(parts, plain, head, query))
+      : biasInMask(seen!, HIDDEN);
+    const bias = readBias(parts.q, rows, mask.causal, told);
     if (bias === undefined) continue;
     if (errorOf(parts, { attention, bias }, rows, truth, isWeights) <= tolerance) return { attention, bias };
   }

@@ -34,6 +34,7 @@ const AFTER: Readonly<Record<string, readonly number[]>> = {
   Cast: [0],
   Identity: [0],
   Dropout: [0],
+  Clip: [0],
   Where: [1, 2],
   Reshape: [0],
   Squeeze: [0],
