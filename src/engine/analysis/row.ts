@@ -62,6 +62,7 @@ export function describeRow({ keys, weights }: MixerRow, options: RowOptions): R
 /** Strongest first; of equal weights, the earlier key first. */
 export function strongestKeys(keys: Int32Array, weights: Float32Array, top: number): RowKey[] {
   const best: RowKey[] = [];
+  if (top === 0) return best;
   let weakest = 0;
   for (let at = 0; at < keys.length; at++) {
     const weight = weights[at]!;
