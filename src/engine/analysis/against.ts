@@ -4,6 +4,7 @@ import type { AgainstDense, Row } from '../../protocol/inspection';
 import { floats, type FloatTensor } from '../onnx/tensor';
 import type { MixerRow } from '../variants/primitives/mixer';
 import { strongestKeys } from './row';
+import { partOf, weighedBy } from './rowParts';
 
 /** How many missed keys are listed. */
 const MISSED = 8;
@@ -29,19 +30,6 @@ export function outputErrors(y: Float32Array, dense: Float32Array, width: number
 /** The share of the dense row's mass on keys that the row weighs; of its magnitudes, where it carries signs. */
 export function recallOf(row: MixerRow, dense: MixerRow, memory: number): number {
   return recallOn(weighedBy(row, dense, memory), dense);
-}
-
-/** Which of the dense row's keys the row weighs: 1 or 0 each. Both rows ascend. */
-function weighedBy({ keys, weights }: MixerRow, dense: MixerRow, memory: number): Uint8Array {
-  const weighed = new Uint8Array(dense.keys.length);
-  let at = 0;
-  // By index, here and below: iterators over a hundred thousand keys take several times as long.
-  for (let place = 0; place < weighed.length; place++) {
-    const key = dense.keys[place]! + memory;
-    while (at < keys.length && keys[at]! < key) at += 1;
-    if (keys[at] === key && weights[at] !== 0) weighed[place] = 1;
-  }
-  return weighed;
 }
 
 function recallOn(weighed: Uint8Array, { weights }: MixerRow): number {
@@ -70,7 +58,7 @@ export function againstDense(
   memory: number,
 ): AgainstDense {
   const weighed = weighedBy(row, dense, memory);
-  const outside = unweighed(dense, weighed);
+  const outside = partOf(dense, weighed, 0);
   const output = (of: FloatTensor, { keys, weights }: MixerRow, shift: number) =>
     weightedSum(of, group, keys, weights, shift);
   const width = values.row.shape[2]!;
@@ -82,21 +70,6 @@ export function againstDense(
     sink: described.sink,
     missed: strongestKeys(outside.keys, outside.weights, MISSED).filter(({ weight }) => weight !== 0),
   };
-}
-
-/** The entries of the others. */
-function unweighed({ keys, weights }: MixerRow, weighed: Uint8Array): MixerRow {
-  let count = 0;
-  for (let at = 0; at < keys.length; at++) count += 1 - weighed[at]!;
-  const others = { keys: new Int32Array(count), weights: new Float32Array(count) };
-  let place = 0;
-  for (let at = 0; at < keys.length; at++) {
-    if (weighed[at] === 1) continue;
-    others.keys[place] = keys[at]!;
-    others.weights[place] = weights[at]!;
-    place += 1;
-  }
-  return others;
 }
 
 /** `sum_j M_j v_j`, `[E]`, over the keys of the document. */

@@ -3,6 +3,7 @@
 import type { BesideRun } from '../../protocol/inspection';
 import type { MixerRow } from '../variants/primitives/mixer';
 import { strongestKeys } from './row';
+import { partOf, weighedBy } from './rowParts';
 
 /** How many keys that one has and the other lacks are listed, each way. */
 const LISTED = 8;
@@ -25,21 +26,14 @@ export function besideRun(
 }
 
 function weighed(row: MixerRow, memory: number): MixerRow {
-  return pick(row, at => row.weights[at] !== 0 && row.keys[at]! >= memory, memory);
+  const { keys, weights } = row;
+  const marks = new Uint8Array(keys.length);
+  for (let at = 0; at < keys.length; at++) if (weights[at] !== 0 && keys[at]! >= memory) marks[at] = 1;
+  return partOf(row, marks, 1, memory);
 }
 
-function without(row: MixerRow, { keys }: MixerRow): MixerRow {
-  const known = new Set(keys);
-  return pick(row, at => !known.has(row.keys[at]!), 0);
-}
-
-function pick({ keys, weights }: MixerRow, wanted: (at: number) => boolean, shift: number): MixerRow {
-  const places: number[] = [];
-  for (let at = 0; at < keys.length; at++) if (wanted(at)) places.push(at);
-  return {
-    keys: Int32Array.from(places, at => keys[at]! - shift),
-    weights: Float32Array.from(places, at => weights[at]!),
-  };
+function without(row: MixerRow, other: MixerRow): MixerRow {
+  return partOf(row, weighedBy(other, row, 0), 0);
 }
 
 function massOf({ weights }: MixerRow): number {
