@@ -3,22 +3,17 @@
 import { afterAll, describe, expect, it } from 'vitest';
 
 import { attendLayer, blockLength } from '../../src/engine/attention';
-import type { LayerState } from '../../src/engine/layerState';
 import { GraphBuilder } from '../../src/engine/onnx/builder';
 import { resized, roundedRows, roundedUp } from '../../src/engine/onnx/rounding';
 import { floats } from '../../src/engine/onnx/tensor';
-import type { Executor } from '../../src/engine/onnx/graph';
 import { createExecutor } from '../../src/engine/runtime/executor';
 import { roundedFeeds } from '../../src/engine/runtime/rounded';
-import { attention } from '../../src/engine/schedule';
 import { VARIANTS } from '../../src/engine/variants';
 import { keyLength } from '../../src/engine/variants/primitives/keys';
-import type { Layer } from '../../src/engine/variants/primitives/mixer';
 import { Cancelled } from '../../src/protocol/problem';
-import { STAT_NAMES } from '../../src/protocol/inspection';
+import { attendAll, stateOf } from '../support/attended';
 import { likeGpu } from '../support/likeGpu';
-import { normal, random } from '../support/random';
-import { HEADS, randomLayer, WIDTH } from '../support/randomLayer';
+import { exampleLayer, HEADS, randomLayer } from '../support/randomLayer';
 
 const cpu = createExecutor('cpu');
 const gpu = likeGpu();
@@ -27,27 +22,10 @@ afterAll(async () => {
   await gpu.release();
 });
 
-async function stateOf(layer: Layer, id: string, params: Readonly<Record<string, unknown>>) {
-  const chosen = attention({ id, params } as Parameters<typeof attention>[0]);
-  const unknown = () => new Float32Array(HEADS * layer.tokens).fill(NaN);
-  const stats = Object.fromEntries(
-    STAT_NAMES.map(name => [name, unknown()]),
-  ) as unknown as LayerState['stats'];
-  const mixer = await chosen.variant.open(layer, params);
-  const state: LayerState = { layer, attention: chosen, own: chosen, mixer, ownMixer: undefined, stats };
-  return { state, mixer };
-}
-
-/** Outputs of every block, one after another. */
-async function attendAll(layer: Layer, id: string, params: Readonly<Record<string, unknown>>) {
-  const { state, mixer } = await stateOf(layer, id, params);
-  const outputs: number[] = [];
-  await attendLayer(state, { mixer, own: undefined, from: 0 }, (_, y) => {
-    for (const value of y) outputs.push(value);
-    return Promise.resolve();
-  });
-  const row = await mixer.row(HEADS - 1, layer.tokens - 2);
-  return { outputs, stats: state.stats, row, mixer };
+/** The whole layer, and a row of it. */
+async function attendWithRow(...[layer, id, params]: Parameters<typeof attendAll>) {
+  const attended = await attendAll(layer, id, params);
+  return { ...attended, row: await attended.mixer.row(HEADS - 1, layer.tokens - 2) };
 }
 
 describe('attention as a GPU takes it equals attention on the CPU', () => {
@@ -63,8 +41,8 @@ describe('attention as a GPU takes it equals attention on the CPU', () => {
     ['longformer', {}, 200],
     ['segmented', {}, 200],
   ])('%s %o over %i tokens', async (id, params, tokens) => {
-    const expected = await attendAll(randomLayer(cpu, tokens), id, params);
-    const found = await attendAll(randomLayer(gpu, tokens), id, params);
+    const expected = await attendWithRow(randomLayer(cpu, tokens), id, params);
+    const found = await attendWithRow(randomLayer(gpu, tokens), id, params);
     expectClose(found.outputs, expected.outputs);
     for (const name of ['entropy', 'sink', 'peak'] as const) {
       expectClose(found.stats[name], expected.stats[name]);
@@ -79,15 +57,8 @@ it.each(VARIANTS.map(variant => ({ id: variant.info.id, example: variant.example
   'so it is for $id',
   async ({ id, example }) => {
     const tokens = 131;
-    const layerOn = (executor: Executor) => {
-      const uniform = random(7);
-      const sizes = { heads: HEADS, tokens, width: WIDTH, normal: () => normal(uniform) };
-      const layer = randomLayer(executor, tokens, example.tensors?.(sizes));
-      // Examples give values as wide as keys.
-      return { ...layer, v: layer.k };
-    };
-    const expected = await attendAll(layerOn(cpu), id, example.params);
-    const found = await attendAll(layerOn(gpu), id, example.params);
+    const expected = await attendWithRow(exampleLayer(cpu, tokens, example), id, example.params);
+    const found = await attendWithRow(exampleLayer(gpu, tokens, example), id, example.params);
     expectClose(found.outputs, expected.outputs);
     expectClose(found.stats.entropy, expected.stats.entropy);
     expect(found.row.keys).toEqual(expected.row.keys);

@@ -8,7 +8,6 @@ import { afterAll, describe, expect, it } from 'vitest';
 
 import { prepare, run } from '../../src/engine/inspect';
 import type { Inspection } from '../../src/engine/inspection';
-import type { Executor } from '../../src/engine/onnx/graph';
 import { createExecutor } from '../../src/engine/runtime/executor';
 import { TensorStore } from '../../src/engine/tensorStore';
 import { VARIANTS } from '../../src/engine/variants';
@@ -17,8 +16,7 @@ import type { InspectRequest } from '../../src/protocol/engine';
 import { EVERYWHERE, type Precision, PRECISIONS, SPAN_MASS } from '../../src/protocol/inspection';
 import { attendAll, bounds, expectAttended, expectWithin } from '../support/attended';
 import { LAB_BASE } from '../support/folders';
-import { normal, random } from '../support/random';
-import { HEADS, randomLayer, WIDTH } from '../support/randomLayer';
+import { exampleLayer, HEADS, randomLayer } from '../support/randomLayer';
 
 const float32 = createExecutor('cpu');
 const float16 = createExecutor('cpu', { precision: 'float16' });
@@ -63,15 +61,8 @@ describe('attention in float16', () => {
     'leaves $id what it is',
     async ({ id, example }) => {
       const tokens = 131;
-      const layerOn = (executor: Executor) => {
-        const uniform = random(7);
-        const sizes = { heads: HEADS, tokens, width: WIDTH, normal: () => normal(uniform) };
-        const layer = randomLayer(executor, tokens, example.tensors?.(sizes));
-        // Examples give values as wide as keys.
-        return { ...layer, v: layer.k };
-      };
-      const expected = await attendAll(layerOn(float32), id, example.params);
-      const found = await attendAll(layerOn(float16), id, example.params);
+      const expected = await attendAll(exampleLayer(float32, tokens, example), id, example.params);
+      const found = await attendAll(exampleLayer(float16, tokens, example), id, example.params);
       // A choice among almost equal keys may fall otherwise, in few rows.
       expect(norm(found.outputs.map((value, at) => value - expected.outputs[at]!))).toBeLessThan(
         0.01 * norm(expected.outputs),

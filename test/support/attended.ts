@@ -21,11 +21,10 @@ export interface AttendedLayer {
   readonly outputs: readonly number[];
 }
 
-export async function attendAll(
-  layer: Layer,
-  id: string,
-  params: Readonly<Record<string, unknown>>,
-): Promise<AttendedLayer> {
+type Given = Readonly<Record<string, unknown>>;
+
+/** A layer with a variant, before it attends. */
+export async function stateOf(layer: Layer, id: string, params: Given) {
   const chosen = attention({ id, params } as Parameters<typeof attention>[0]);
   const unknown = () => new Float32Array(HEADS * layer.tokens).fill(NaN);
   const stats = Object.fromEntries(
@@ -33,12 +32,17 @@ export async function attendAll(
   ) as unknown as LayerState['stats'];
   const mixer = await chosen.variant.open(layer, params);
   const state: LayerState = { layer, attention: chosen, own: chosen, mixer, ownMixer: undefined, stats };
+  return { state, mixer };
+}
+
+export async function attendAll(layer: Layer, id: string, params: Given): Promise<AttendedLayer> {
+  const { state, mixer } = await stateOf(layer, id, params);
   const outputs: number[] = [];
   await attendLayer(state, { mixer, own: undefined, from: 0 }, (_, y) => {
     for (const value of y) outputs.push(value);
     return Promise.resolve();
   });
-  return { mixer, stats, outputs };
+  return { mixer, stats: state.stats, outputs };
 }
 
 export interface Bounds {

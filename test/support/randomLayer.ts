@@ -2,7 +2,7 @@
 
 import { floats } from '../../src/engine/onnx/tensor';
 import type { Executor } from '../../src/engine/onnx/graph';
-import { type Layer, paddedLength } from '../../src/engine/variants/primitives/mixer';
+import { type Example, type Layer, paddedLength } from '../../src/engine/variants/primitives/mixer';
 import { normal, random } from './random';
 
 export const HEADS = 4;
@@ -23,6 +23,14 @@ export function randomLayer(executor: Executor, tokens: number, tensors: Layer['
   const [q, k, v] = [heads(HEADS, WIDTH), heads(GROUPS, WIDTH), heads(GROUPS, WIDTH + 3)];
   const units = () => Int32Array.from({ length: tokens }, (_, i) => Math.floor(i / 17));
   return { executor, index: 0, count: 1, tokens, q, k, v, units, tensors };
+}
+
+/** With the tensors of a variant's example, and values as wide as keys, as examples give them. */
+export function exampleLayer(executor: Executor, tokens: number, example: Example): Layer {
+  const uniform = random(7);
+  const sizes = { heads: HEADS, tokens, width: WIDTH, normal: () => normal(uniform) };
+  const layer = randomLayer(executor, tokens, example.tensors?.(sizes));
+  return { ...layer, v: layer.k };
 }
 
 /** A head's vector of `[H, P, D]` or `[G, P, D]` in float64. */
